@@ -1,0 +1,1 @@
+"""The numbers of the strategy, in one place."""

@@ -1,0 +1,1 @@
+"""Typed messages bound to the Avro schemas of `schemas/`."""

@@ -1,0 +1,67 @@
+"""Messages to bytes and back: Avro single-object encoding, no registry server.
+
+Bytes on the wire: C3 01, the 8-byte fingerprint of the writer's schema, the Avro body.
+"""
+
+import io
+from typing import TypeVar, cast
+
+import fastavro
+from pydantic import ValidationError
+
+from kernel.contracts.base import Message
+from kernel.contracts.schema_store import SchemaStore, load_store
+from kernel.contracts.topics import Topic
+from kernel.domain.errors import UndecodableMessage
+
+MARKER = b"\xc3\x01"
+_HEADER_BYTES = 10
+
+M = TypeVar("M", bound=Message)
+
+
+class Codec:
+    """Encodes with today's schema, decodes with whatever schema the writer had."""
+
+    def __init__(self, store: SchemaStore | None = None) -> None:
+        self._store = store or load_store()
+
+    def encode(self, topic: Topic[M], message: M) -> bytes:
+        """Return the wire bytes of `message` by today's schema of its topic."""
+        buffer = io.BytesIO()
+        buffer.write(MARKER)
+        buffer.write(self._store.fingerprints[topic.schema_name])
+        fastavro.schemaless_writer(buffer, self._store.current[topic.schema_name], message.model_dump())
+        return buffer.getvalue()
+
+    def decode(self, topic: Topic[M], data: bytes) -> M:
+        """Return the message in `data`; raises UndecodableMessage with a reason a person understands."""
+        if len(data) < _HEADER_BYTES or data[:2] != MARKER:
+            msg = f"not a single-object Avro message: starts with {data[:_HEADER_BYTES].hex(' ') or 'nothing'}"
+            raise UndecodableMessage(msg)
+        writer = self._store.writer(data[2:_HEADER_BYTES])
+        if writer is None:
+            msg = f"unknown schema fingerprint {data[2:_HEADER_BYTES].hex()}: no version in schemas/history has it"
+            raise UndecodableMessage(msg)
+        if writer.name != topic.schema_name:
+            msg = f"a {writer.name} message on the topic of {topic.schema_name} messages"
+            raise UndecodableMessage(msg)
+        try:
+            body = io.BytesIO(data[_HEADER_BYTES:])
+            record = fastavro.schemaless_reader(body, writer.parsed, self._store.current[topic.schema_name])
+        except Exception as e:  # fastavro raises whatever the broken bytes make it stumble on
+            msg = f"the body does not fit {writer.name} version {writer.version}: {type(e).__name__}: {e}"
+            raise UndecodableMessage(msg) from e
+        if body.read(1):
+            msg = f"bytes follow the end of a {writer.name} message"
+            raise UndecodableMessage(msg)
+        try:
+            return topic.model.model_validate(cast("dict[str, object]", record))
+        except ValidationError as e:
+            raise UndecodableMessage(_first_problem(writer.name, e)) from e
+
+
+def _first_problem(name: str, error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{name}.{where}: {problem['msg']} (was {problem['input']!r})"

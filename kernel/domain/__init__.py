@@ -1,0 +1,1 @@
+"""Pure words of the trade: no clock, no IO, no vendor."""
