@@ -1,0 +1,1 @@
+"""An Alpaca-compatible paper venue: synthetic or recorded market, no keys, no internet."""
