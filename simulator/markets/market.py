@@ -14,6 +14,7 @@ from typing import Protocol
 
 from kernel.domain.calendar import TradingCalendar
 from kernel.domain.options import OptionSymbol
+from simulator.markets.columns import ChainColumns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,14 @@ class Market(Protocol):
         """Return a snapshot of every listed contract, ordered by symbol; must be fast when asked again at the same `at`."""
         ...
 
+    def chain_columns(self, underlying: str, at: datetime) -> ChainColumns:
+        """Return the same chain as arrays (see `simulator.markets.columns`), for serialising without an object per row.
+
+        `chain` is a lazy view of it: each row becomes an OptionSnapshot only when it is read. An unknown underlying
+        gives columns of length zero.
+        """
+        ...
+
     def option_quote(self, symbol: str, at: datetime) -> Quote | None:
         """Return one contract's current quote (the fill engine asks this often), or None."""
         ...
@@ -127,6 +136,8 @@ class Market(Protocol):
         """Return an underlying's snapshot, or None when it is unknown."""
         ...
 
-    def stock_bars(self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime) -> Sequence[Bar]:
+    def stock_bars(
+        self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
+    ) -> Sequence[Bar]:
         """Return bars of `minutes` (390 and more: whole days) that start in [start, end] and ended by `at`."""
         ...
