@@ -37,7 +37,9 @@ class Codec:
     def decode(self, topic: Topic[M], data: bytes) -> M:
         """Return the message in `data`; raises UndecodableMessage with a reason a person understands."""
         if len(data) < _HEADER_BYTES or data[:2] != MARKER:
-            msg = f"not a single-object Avro message: starts with {data[:_HEADER_BYTES].hex(' ') or 'nothing'}"
+            msg = (
+                f"not a single-object Avro message: starts with {data[:_HEADER_BYTES].hex(' ') or 'nothing'}"
+            )
             raise UndecodableMessage(msg)
         writer = self._store.writer(data[2:_HEADER_BYTES])
         if writer is None:

@@ -39,7 +39,10 @@ EXECUTIONS: Topic[Execution] = Topic("executions", Execution, "execution", lambd
 REJECTIONS: Topic[Rejection] = Topic("rejections", Rejection, "rejection", lambda m: m.idea.underlying)
 EVIDENCE: Topic[Evidence] = Topic("evidence", Evidence, "evidence", lambda m: m.input_id)
 
-ALL_TOPICS: tuple[Topic[Signal] | Topic[Selection] | Topic[Ticket] | Topic[Execution] | Topic[Rejection] | Topic[Evidence], ...] = (
+ALL_TOPICS: tuple[
+    Topic[Signal] | Topic[Selection] | Topic[Ticket] | Topic[Execution] | Topic[Rejection] | Topic[Evidence],
+    ...,
+] = (
     SIGNALS,
     SELECTIONS,
     TICKETS,

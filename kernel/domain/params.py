@@ -54,7 +54,12 @@ class SizerParams(Params):
     def _tiers_ascend_and_end_open(self) -> Self:
         bounds = [t.up_to_usd for t in self.tiers]
         closed = [b for b in bounds[:-1] if b is not None]
-        if not bounds or bounds[-1] is not None or len(closed) != len(bounds) - 1 or closed != sorted(set(closed)):
+        if (
+            not bounds
+            or bounds[-1] is not None
+            or len(closed) != len(bounds) - 1
+            or closed != sorted(set(closed))
+        ):
             msg = "sizer.tiers must ascend by up_to_usd and end with one tier without it"
             raise ValueError(msg)
         amounts = [a.amount_usd for a in self.smooth_anchors]
@@ -76,7 +81,11 @@ class StrategyParams(Params):
 
     @model_validator(mode="after")
     def _windows_are_windows(self) -> Self:
-        if self.dte_min > self.dte_max or self.delta_min > self.delta_max or self.distance_min_pct > self.distance_max_pct:
+        if (
+            self.dte_min > self.dte_max
+            or self.delta_min > self.delta_max
+            or self.distance_min_pct > self.distance_max_pct
+        ):
             msg = "a strategy's minimum exceeds its maximum (dte, delta or distance)"
             raise ValueError(msg)
         return self

@@ -10,6 +10,7 @@ Entry points: `get_account_tier`, `risk_pct_for`, `risk_budget`.
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from kernel.domain.options import Strategy
 from kernel.domain.params import SizerParams, TierParams
@@ -63,7 +64,9 @@ def risk_budget(
     multiplier = strategy_multiplier(tier, strategy, params)
     risk_pct = min(base * multiplier, Decimal(100))
     budget = max(Decimal(0), options_buying_power_usd) * risk_pct / 100
-    return RiskBudget(tier=tier, base_risk_pct=base, multiplier=multiplier, risk_pct=risk_pct, budget_usd=budget)
+    return RiskBudget(
+        tier=tier, base_risk_pct=base, multiplier=multiplier, risk_pct=risk_pct, budget_usd=budget
+    )
 
 
 def _smooth_pct(amount: Decimal, params: SizerParams) -> Decimal:
@@ -71,8 +74,10 @@ def _smooth_pct(amount: Decimal, params: SizerParams) -> Decimal:
     anchors = params.smooth_anchors
     if amount <= anchors[0].amount_usd:
         return anchors[0].risk_pct
-    for low, high in zip(anchors, anchors[1:], strict=False):
+    for low, high in pairwise(anchors):
         if amount <= high.amount_usd:
             position = math.log(amount / low.amount_usd) / math.log(high.amount_usd / low.amount_usd)
-            return (low.risk_pct + (high.risk_pct - low.risk_pct) * Decimal(str(position))).quantize(Decimal("0.0001"))
+            return (low.risk_pct + (high.risk_pct - low.risk_pct) * Decimal(str(position))).quantize(
+                Decimal("0.0001")
+            )
     return anchors[-1].risk_pct

@@ -1,0 +1,132 @@
+"""alpaca-py made safe for a service: a deadline on every call, no retries, off the event loop, its errors typed.
+
+The library retries POST on 429 and 504 by itself, sets no time-out anywhere and blocks: all three are undone here.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from alpaca.common.exceptions import APIError
+from alpaca.common.rest import RESTClient
+from alpaca.data.historical.option import OptionHistoricalDataClient
+from alpaca.data.historical.stock import StockHistoricalDataClient
+from alpaca.trading.client import TradingClient
+from requests.adapters import HTTPAdapter
+
+from kernel.domain.errors import ConfigError, TradingError, VenueUnavailable
+from kernel.runtime.clock import VENUE_CLOCK_HEADER, VenueClock
+from kernel.runtime.settings import PAPER_TRADING_URL, ServiceSettings
+
+T = TypeVar("T")
+_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class VenueRefused(TradingError):
+    """The venue answered no (4xx): `status` is HTTP's, `code` Alpaca's own (None when its body had none)."""
+
+    status: int
+    code: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the venue refused ({self.status}, code {self.code}): {self.reason}"
+
+
+def require_paper_host(url: str) -> str:
+    """Return `url` if it is Alpaca's paper host or a loopback address; otherwise raise ConfigError. No switch turns this off."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if (parts.scheme, host) == ("https", urlsplit(PAPER_TRADING_URL).hostname) or _is_loopback(host):
+        return url.rstrip("/")
+    msg = f"APCA_API_BASE_URL: {host or url!r} is neither Alpaca's paper host nor a loopback address; this version trades on paper only"
+    raise ConfigError(msg)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class AlpacaGateway:
+    """The clients of one process, sharing a small thread pool and one VenueClock.
+
+    `trading`, `options` and `stocks` are alpaca-py clients that return raw decoded JSON (`raw_data=True`), because the
+    parsed models drop the daily bars of option snapshots. Call them through `call`, never directly.
+    """
+
+    def __init__(self, settings: ServiceSettings, clock: VenueClock, *, threads: int = 8) -> None:
+        keys = (settings.apca_api_key_id.get_secret_value(), settings.apca_api_secret_key.get_secret_value())
+        base, data = settings.apca_api_base_url.rstrip("/"), settings.apca_api_data_url.rstrip("/")
+        self.clock = clock
+        self.deadline_s = settings.venue_deadline_s
+        self.trading = self._prepare(
+            TradingClient(*keys, paper=True, raw_data=True, url_override=base), threads
+        )
+        self.options = self._prepare(
+            OptionHistoricalDataClient(*keys, raw_data=True, url_override=data), threads
+        )
+        self.stocks = self._prepare(
+            StockHistoricalDataClient(*keys, raw_data=True, url_override=data), threads
+        )
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="alpaca")
+
+    async def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run one client call in a thread; raises VenueUnavailable (may be repeated if it only reads) or VenueRefused."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, partial(function, *args, **kwargs))
+        except APIError as e:
+            raise _typed(e) from e
+        except (requests.RequestException, ValueError) as e:  # ValueError: a body that is no JSON
+            msg = f"the venue did not answer: {type(e).__name__}"
+            raise VenueUnavailable(msg) from e
+
+    async def synchronise_clock(self) -> datetime:
+        """Ask the venue for its time and set the VenueClock; raises as `call` does."""
+        answer: Any = await self.call(self.trading.get, "/clock")
+        if not self._has_header:
+            self.clock.observe(datetime.fromisoformat(str(answer["timestamp"])))
+        return self.clock.now()
+
+    def close(self) -> None:
+        """Let the threads go; calls under way end by their own deadline."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    _has_header = False
+
+    def _prepare(self, client: T, threads: int) -> T:
+        assert isinstance(client, RESTClient)
+        client._retry = 0  # noqa: SLF001 - the only way to set it after construction. One attempt; a retried POST is how one decision becomes two orders
+        session = client._session  # noqa: SLF001
+        session.mount("http://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
+        session.mount("https://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
+        session.request = partial(session.request, timeout=(min(3.0, self.deadline_s), self.deadline_s))  # type: ignore[method-assign]
+        session.hooks["response"].append(self._follow_clock)
+        return client
+
+    def _follow_clock(self, response: requests.Response, *_args: object, **_kwargs: object) -> None:
+        if self.clock.observe_header(response.headers.get(VENUE_CLOCK_HEADER)):
+            self._has_header = True
+
+
+def _typed(error: APIError) -> VenueUnavailable | VenueRefused:
+    status = error.status_code or 0
+    if status in _TRANSIENT_STATUS:
+        return VenueUnavailable(f"the venue answered {status}")
+    try:
+        return VenueRefused(status, int(error.code), str(error.message))
+    except (KeyError, ValueError, TypeError):  # 401 has no code; some 4xx have no JSON body
+        return VenueRefused(status, None, str(error)[:200])

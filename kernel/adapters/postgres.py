@@ -1,0 +1,59 @@
+"""Postgres: one pool per process, short transactions, lost connections as DatabaseUnavailable."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from kernel.domain.errors import DatabaseUnavailable
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+#: Longer than any statement of ours needs; a stuck server is treated as lost.
+_STATEMENT_TIMEOUT_MS = 10_000
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+
+
+class Database:
+    """A pool of connections at READ COMMITTED; invariants rest on keys, conditional updates and row locks."""
+
+    def __init__(self, url: str, *, size: int = 4) -> None:
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=5.0,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={
+                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                "connect_timeout": 5,
+            },
+        )
+
+    async def open(self) -> None:
+        """Start the pool; the first connection may come later."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Yield a connection inside one transaction: committed at the end, rolled back on any exception.
+
+        Raises DatabaseUnavailable when the connection is lost. After that the caller cannot know whether a commit
+        happened: every write must be safe to repeat.
+        """
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+        except _LOST as e:
+            msg = (
+                f"the database did not answer: {type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"
+            )
+            raise DatabaseUnavailable(msg) from e

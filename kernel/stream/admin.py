@@ -1,0 +1,76 @@
+"""Makes and lists topics; nothing else ever creates one (auto-creation is off)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, for_code
+
+from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEFAULT_PREFIX
+from kernel.domain.errors import TransientError
+
+_DAY_MS = 86_400_000
+_TOPIC_ALREADY_EXISTS = 36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSettings:
+    """How topics are made. One node has one replica; a cluster wants three."""
+
+    prefix: str = DEFAULT_PREFIX
+    partitions: int = 4
+    replicas: int = 1
+    retention_days: int = 30
+    dead_retention_days: int = 365
+
+
+def topic_names(prefix: str = DEFAULT_PREFIX) -> list[str]:
+    """Return the full names of every topic, dead letters included."""
+    return [t.full_name(prefix) for t in ALL_TOPICS] + [t.dead_name(prefix) for t in CONSUMED_TOPICS]
+
+
+async def create_topics(bootstrap_servers: str, settings: TopicSettings) -> list[str]:
+    """Create the topics that are missing; returns their names. Existing ones are left as they are."""
+    wanted = [
+        NewTopic(
+            name=name,
+            num_partitions=settings.partitions,
+            replication_factor=settings.replicas,
+            topic_configs={"retention.ms": str(_retention_days(name, settings) * _DAY_MS)},
+        )
+        for name in topic_names(settings.prefix)
+    ]
+    async with _admin(bootstrap_servers) as admin:
+        answer = await admin.create_topics(wanted)
+    created = []
+    for name, code, *_ in answer.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif code != _TOPIC_ALREADY_EXISTS:
+            raise TransientError(f"topic {name} could not be created: {for_code(code).__name__}")
+    return created
+
+
+async def list_topics(bootstrap_servers: str, prefix: str = DEFAULT_PREFIX) -> dict[str, int]:
+    """Return the partitions of every existing topic with that prefix."""
+    async with _admin(bootstrap_servers) as admin:
+        names = [n for n in await admin.list_topics() if n.startswith(prefix)]
+        described = await admin.describe_topics(names) if names else []
+    return {d["topic"]: len(d["partitions"]) for d in sorted(described, key=lambda d: d["topic"])}
+
+
+def _retention_days(name: str, settings: TopicSettings) -> int:
+    return settings.dead_retention_days if name.endswith(".dead") else settings.retention_days
+
+
+@asynccontextmanager
+async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        yield admin
+    except KafkaError as e:
+        raise TransientError(f"Kafka at {bootstrap_servers} did not answer: {type(e).__name__}: {e}") from e
+    finally:
+        await admin.close()

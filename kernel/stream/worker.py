@@ -1,0 +1,103 @@
+"""The live shell: Faust reads, the handler works, Faust commits what is done.
+
+Faust joins the group, assigns partitions and commits offsets; decoding, dead letters, retries and writing are ours
+(kernel.stream.handling), because Faust drops the record an agent raises on and acknowledges before the log does.
+
+1. An offset is committed only when every record before it in its partition was handled to the end.
+2. Records of one key are handled in order; different keys run side by side.
+3. The first broken invariant ends `run`: the process stops, nothing unfinished is acknowledged.
+"""
+
+import asyncio
+from collections.abc import Hashable
+from typing import Any
+
+import faust
+from faust.types import EventT, StreamT
+
+from kernel.runtime.logging import get_logger
+from kernel.stream.handling import Handler, RawRecord
+from kernel.stream.lanes import Lanes
+
+_log = get_logger()
+#: Enough to hide a slow venue, few enough that a crash repeats little work.
+MAX_IN_FLIGHT = 16
+_SESSION_TIMEOUT_S = 10.0
+_STOP_DEADLINE_S = 10.0
+
+
+class Worker:
+    """Consumes one topic with one handler until it is stopped or an invariant breaks."""
+
+    def __init__(self, handler: Handler[Any], bootstrap_servers: str) -> None:
+        self._handler = handler
+        self._app = _faust_app(handler.name, handler.prefix, bootstrap_servers)
+        topic = self._app.topic(
+            handler.consumes.full_name(handler.prefix),
+            value_type=bytes,
+            value_serializer="raw",
+            key_type=bytes,
+            key_serializer="raw",
+        )
+        # Faust would name the agent after this module; the stage's name is its identity in the group.
+        self._agent = self._app.agent(topic, name=handler.name)(self._consume)
+
+    async def run(self) -> None:
+        """Consume until cancelled; raises what broke the handler."""
+        self._lanes = Lanes(MAX_IN_FLIGHT)
+        await self._app.start()
+        self._handler.health.started("consumer")
+        try:
+            await self._lanes.failed()
+        finally:
+            await self._stop()
+
+    async def _consume(self, stream: StreamT[bytes]) -> None:
+        async for event in stream.noack().events():  # type: ignore[attr-defined]
+            await self._lanes.submit(_lane(event), lambda event=event: self._handle(event))  # type: ignore[misc]
+
+    async def _handle(self, event: EventT[bytes]) -> None:
+        message = event.message
+        await self._handler.handle_record(
+            RawRecord(
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                key=message.key,
+                value=message.value,
+            )
+        )
+        event.ack()
+
+    async def _stop(self) -> None:
+        try:
+            await asyncio.wait_for(self._app.stop(), _STOP_DEADLINE_S)
+        except TimeoutError:
+            _log.warning("the consumer did not stop in time; unfinished records will be read again")
+
+
+def _lane(event: EventT[bytes]) -> Hashable:
+    message = event.message
+    return message.key if message.key is not None else message.partition
+
+
+def _faust_app(name: str, prefix: str, bootstrap_servers: str) -> faust.App:
+    brokers = ";".join(f"kafka://{server}" for server in bootstrap_servers.split(","))
+    return faust.App(
+        f"{prefix}{name}",
+        broker=brokers,
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=_SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=_SESSION_TIMEOUT_S / 3,
+        broker_commit_interval=0.5,
+        broker_max_poll_interval=300.0,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        consumer_max_fetch_size=1_048_576,
+        processing_guarantee="at_least_once",
+        producer_acks=-1,
+    )
