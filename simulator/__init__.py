@@ -1,1 +1,1 @@
-"""An Alpaca-compatible paper venue: synthetic or recorded market, no keys, no internet."""
+"""An Alpaca-compatible paper venue on a synthetic or recorded market: no keys, no internet."""

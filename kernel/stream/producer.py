@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from kernel.contracts.codec import Codec
+from kernel.contracts.topics import EVIDENCE
 from kernel.domain.errors import TransientError
 from kernel.runtime.metrics import EMITTED
 from kernel.stream.stage import Emission, Emissions
@@ -53,8 +54,14 @@ class KafkaPublisher:
         await asyncio.wait_for(self._producer.stop(), 10)
 
     async def publish(self, emissions: Emissions) -> None:
-        """Write `emissions` in order; returns when all are acknowledged, raises LogUnavailable if one was not."""
-        await self._acknowledged([await self._send(e) for e in emissions])
+        """Write `emissions` in order; returns when all are acknowledged, raises LogUnavailable if one was not.
+
+        Evidence is acknowledged before anything else is sent: no decision is ever seen whose grounds are not kept.
+        """
+        evidence = [e for e in emissions if e.topic.name == EVIDENCE.name]
+        outputs = [e for e in emissions if e.topic.name != EVIDENCE.name]
+        for part in (evidence, outputs):
+            await self._acknowledged([await self._send(e) for e in part])
         for emission in emissions:
             EMITTED.labels(self._stage, emission.topic.name).inc()
 

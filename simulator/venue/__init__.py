@@ -1,1 +1,1 @@
-"""The paper broker: account, orders, fills, positions, journal; and Alpaca's API in front of it."""
+"""The pure core of the venue: orders, fills, positions and cash as a state machine without clock or IO."""
