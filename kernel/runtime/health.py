@@ -20,6 +20,8 @@ class Health:
     _troubles: dict[str, str] = field(default_factory=dict)
     _waiting: int = 0
     _progress_at: float = field(default_factory=time.monotonic)
+    #: Grows with every sign of progress; a watchdog compares two readings.
+    progress_count: int = 0
 
     def expects(self, part: str) -> None:
         """Name a part that must report `started` before the process is ready."""
@@ -43,6 +45,7 @@ class Health:
     def progressed(self) -> None:
         """Report a sign of life of the work itself, a retry included."""
         self._progress_at = self.monotonic()
+        self.progress_count += 1
 
     def troubled(self, part: str, why: str) -> None:
         """Report that something outside is missing."""

@@ -5,8 +5,9 @@
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
@@ -22,6 +23,8 @@ from kernel.stream.stage import Emissions, Stage
 
 In = TypeVar("In", bound=Message)
 _log = get_logger()
+#: About two minutes: after that the producer itself may be broken (an idempotent one can be), a new process is not.
+_WRITE_ATTEMPTS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +76,11 @@ class Handler(Generic[In]):
         async def decide() -> Emissions:
             return await self.stage.handle(message)
 
-        emissions = await self._persist(decide)
-        await self._persist(lambda: self.publisher.publish(emissions))
+        emissions = await retry_in_place(decide, stage=self.name, health=self.health)
+        await self._write(lambda: self.publisher.publish(emissions))
 
-    async def _persist(self, work: Any) -> Any:
-        return await retry_in_place(work, stage=self.name, health=self.health)
+    async def _write(self, work: Callable[[], Awaitable[None]]) -> None:
+        await retry_in_place(work, stage=self.name, health=self.health, attempts_max=_WRITE_ATTEMPTS)
 
     async def _bury(self, record: RawRecord, error: UnprocessableError) -> None:
         letter = DeadLetter(
@@ -98,6 +101,6 @@ class Handler(Generic[In]):
             reason=str(error),
         )
         dead = self.consumes.dead_name(self.prefix)
-        await self._persist(
+        await self._write(
             lambda: self.publisher.publish_raw(dead, record.key, record.value, letter.headers())
         )

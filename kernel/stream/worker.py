@@ -6,6 +6,7 @@ Faust joins the group, assigns partitions and commits offsets; decoding, dead le
 1. An offset is committed only when every record before it in its partition was handled to the end.
 2. Records of one key are handled in order; different keys run side by side.
 3. The first broken invariant ends `run`: the process stops, nothing unfinished is acknowledged.
+4. A consumer that stays silent while records wait ends `run` too: Faust has been seen alive and not consuming.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from collections.abc import Hashable
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import EventT, StreamT
 
+from kernel.domain.errors import InvariantBroken
 from kernel.runtime.logging import get_logger
 from kernel.stream.handling import Handler, RawRecord
 from kernel.stream.lanes import Lanes
@@ -24,6 +27,9 @@ _log = get_logger()
 MAX_IN_FLIGHT = 16
 _SESSION_TIMEOUT_S = 10.0
 _STOP_DEADLINE_S = 10.0
+_WATCH_EVERY_S = 10.0
+#: Longer than a rebalance with a slow member; shorter than a trader's patience.
+_SILENT_LIMIT_S = 60.0
 
 
 class Worker:
@@ -45,12 +51,22 @@ class Worker:
     async def run(self) -> None:
         """Consume until cancelled; raises what broke the handler."""
         self._lanes = Lanes(MAX_IN_FLIGHT)
+        self._app.on_partitions_assigned.connect(self._joined, weak=False)
         await self._app.start()
-        self._handler.health.started("consumer")
+        watch = asyncio.create_task(self._watch(), name="consumer watch")
+        failure = asyncio.create_task(self._lanes.failed(), name="consumer failure")
         try:
-            await self._lanes.failed()
+            done, _ = await asyncio.wait([watch, failure], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
+            watch.cancel()
+            failure.cancel()
+            await asyncio.gather(watch, failure, return_exceptions=True)
             await self._stop()
+
+    async def _joined(self, *_: object, **__: object) -> None:
+        self._handler.health.started("consumer")
 
     async def _consume(self, stream: StreamT[bytes]) -> None:
         async for event in stream.noack().events():  # type: ignore[attr-defined]
@@ -68,6 +84,30 @@ class Worker:
             )
         )
         event.ack()
+
+    async def _watch(self) -> None:
+        """Raise InvariantBroken when records wait and none has arrived or finished for too long."""
+        silent_s, seen = 0.0, -1
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            waits = await self._records_wait()
+            moved = self._handler.health.progress_count != seen
+            seen = self._handler.health.progress_count
+            silent_s = 0.0 if moved or not waits else silent_s + _WATCH_EVERY_S
+            if silent_s >= _SILENT_LIMIT_S:
+                raise InvariantBroken(f"records wait but none was consumed for {silent_s:.0f} s")
+
+    async def _records_wait(self) -> bool:
+        consumer = self._app.consumer
+        assigned = consumer.assignment()
+        if not assigned:
+            return False
+        try:
+            ends = await asyncio.wait_for(consumer.highwaters(*assigned), _WATCH_EVERY_S)
+            positions = {tp: await consumer.position(tp) or 0 for tp in assigned}
+        except (TimeoutError, KafkaError):
+            return False  # the broker is away: that is no stall of ours
+        return any(ends[tp] > positions[tp] for tp in assigned)
 
     async def _stop(self) -> None:
         try:

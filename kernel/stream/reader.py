@@ -1,0 +1,120 @@
+"""Reads topics without joining a group and without committing: for operators' commands, traces and replays."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from kernel.domain.errors import TransientError
+from kernel.stream.handling import RawRecord
+from kernel.stream.producer import MAX_MESSAGE_BYTES, Header
+
+_POLL_MS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord(RawRecord):
+    """A record with what the log knows about it; `written_at` is the producer's wall clock, UTC."""
+
+    written_at: datetime
+    headers: tuple[Header, ...]
+
+
+class LogReader:
+    """Reads whole topics by their full names. Use as an async context manager."""
+
+    def __init__(self, bootstrap_servers: str, topics: Sequence[str]) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._topics = topics
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def __aenter__(self) -> Self:
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
+        )
+        try:
+            await self._consumer.start()
+            self._consumer.assign([tp for topic in self._topics for tp in await self._partitions(topic)])
+        except KafkaError as e:
+            await self._consumer.stop()
+            raise TransientError(f"Kafka at {self._bootstrap_servers} did not answer: {e}") from e
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.stop()
+
+    async def since(self, moment: datetime) -> None:
+        """Go to the first records written at or after `moment` (wall clock)."""
+        assigned = self._open.assignment()
+        millis = int(moment.timestamp() * 1000)
+        found = await self._open.offsets_for_times(dict.fromkeys(assigned, millis))
+        ends = await self._open.end_offsets(assigned)
+        for tp in assigned:
+            at = found.get(tp)
+            self._open.seek(tp, at.offset if at is not None else ends[tp])
+
+    async def to_the_end(self) -> AsyncIterator[StoredRecord]:
+        """Yield the records up to the ends the topics have now, partition by partition in log order."""
+        ends = await self._open.end_offsets(self._open.assignment())
+        waiting = {tp for tp, end in ends.items() if await self._open.position(tp) < end}
+        while waiting:
+            for tp, records in (await self._open.getmany(timeout_ms=_POLL_MS)).items():
+                for record in records:
+                    if record.offset < ends[tp]:
+                        yield _stored(record)
+                if await self._open.position(tp) >= ends[tp]:
+                    waiting.discard(tp)
+
+    async def follow(self) -> AsyncIterator[StoredRecord]:
+        """Yield records as they come, for ever."""
+        while True:
+            for records in (await self._open.getmany(timeout_ms=_POLL_MS)).values():
+                for record in records:
+                    yield _stored(record)
+
+    async def to_start(self) -> None:
+        """Go back to the first record of every partition."""
+        await self._open.seek_to_beginning()
+
+    async def to_now(self) -> None:
+        """Skip everything written so far."""
+        await self._open.seek_to_end()
+
+    @property
+    def _open(self) -> AIOKafkaConsumer:
+        assert self._consumer is not None, "the reader was not opened"
+        return self._consumer
+
+    async def _partitions(self, topic: str) -> list[TopicPartition]:
+        for _ in range(25):  # metadata of a topic just made arrives a moment later
+            numbers = self._open.partitions_for_topic(topic) or (await self._metadata(topic))
+            if numbers:
+                return [TopicPartition(topic, number) for number in sorted(numbers)]
+            await asyncio.sleep(0.2)
+        raise TransientError(f"there is no topic {topic}; make the topics with: dispatch topics create")
+
+    async def _metadata(self, topic: str) -> set[int] | None:
+        client = self._open._client  # noqa: SLF001 - the public way subscribes to a group
+        await client.add_topic(topic)
+        numbers: set[int] | None = client.cluster.partitions_for_topic(topic)
+        return numbers
+
+
+def _stored(record: object) -> StoredRecord:
+    r: Any = record
+    return StoredRecord(
+        topic=r.topic,
+        partition=r.partition,
+        offset=r.offset,
+        key=r.key,
+        value=r.value,
+        written_at=datetime.fromtimestamp(r.timestamp / 1000, UTC),
+        headers=tuple(r.headers),
+    )
