@@ -112,3 +112,20 @@ def no_trades(count: int) -> TradeColumns:
     """Return `count` absent trades."""
     none = np.zeros(count, np.int64)
     return TradeColumns(at_us=none, price=np.full(count, np.nan), size=none)
+
+
+def no_chain() -> ChainColumns:
+    """Return a chain without contracts."""
+    none, nothing = np.zeros(0, np.int64), np.zeros(0)
+    return ChainColumns(
+        listing=ListingColumns(
+            symbols=(), strike=nothing, is_call=np.zeros(0, np.bool_), expiration=np.zeros(0, "datetime64[D]")
+        ),
+        quote=QuoteColumns(at_us=none, bid=nothing, bid_size=none, ask=nothing, ask_size=none),
+        trade=no_trades(0),
+        day_bar=no_bars(0),
+        minute_bar=no_bars(0),
+        previous_day_bar=no_bars(0),
+        implied_volatility=nothing,
+        greeks=GreekColumns(delta=nothing, gamma=nothing, theta=nothing, vega=nothing, rho=nothing),
+    )

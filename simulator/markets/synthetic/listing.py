@@ -1,0 +1,122 @@
+"""Which contracts are listed on a day: expirations, strikes, symbols.
+
+1. Weekly expirations fall on the name's weekdays for the first two weeks and on Fridays up to 60 days; one that meets
+   a holiday falls on the session before it.
+2. Strikes surround the previous close by about three standard deviations of the time left.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from kernel.domain.calendar import Session, TradingCalendar
+from kernel.domain.options import OptionSymbol, Right
+from simulator.markets.columns import Bools, Floats, Ints, ListingColumns, microseconds
+from simulator.markets.synthetic.chance import Keys
+from simulator.markets.synthetic.universe import Underlying
+
+DAYS_LISTED = 60
+_DAYS_OF_ALL_WEEKLIES = 14
+_FRIDAY = 4
+_DEVIATIONS = 3.0
+_STEPS_MIN = 14
+_STEPS_MAX = 26
+#: Beyond these days strikes stand twice as far apart.
+_DAYS_OF_NEAR_STRIKES = 30
+#: Day of the month on which a third Friday can fall.
+_THIRD_FRIDAY = range(15, 22)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """Contracts with what pricing asks of them. `expires_us`: close of the last session, microseconds since epoch."""
+
+    columns: ListingColumns
+    contracts: tuple[OptionSymbol, ...]
+    expires_us: Ints
+    is_monthly: Bools
+    keys: Keys
+
+    @property
+    def strike(self) -> Floats:
+        """Strikes in USD."""
+        return self.columns.strike
+
+    @property
+    def is_call(self) -> Bools:
+        """True for calls, False for puts."""
+        return self.columns.is_call
+
+
+def listed(
+    name: Underlying, session: Session, today: date, reference_usd: float, calendar: TradingCalendar
+) -> Listing:
+    """Return what `session` lists, given the previous close, less what expired before `today`."""
+    contracts = [
+        OptionSymbol(name.symbol, expiration, right, Decimal(str(strike)))
+        for expiration in expirations(name, session.day, calendar)
+        if expiration >= today
+        for right in (Right.CALL, Right.PUT)
+        for strike in _strikes(name, reference_usd, (expiration - session.day).days)
+    ]
+    return listing_of(contracts, calendar)
+
+
+def listing_of(contracts: list[OptionSymbol], calendar: TradingCalendar) -> Listing:
+    """Return the columns of `contracts`, which must be in the order of their symbols."""
+    closes = {c.expiration: calendar.last_session_on_or_before(c.expiration).closes_at for c in contracts}
+    columns = ListingColumns(
+        symbols=tuple(str(c) for c in contracts),
+        strike=np.array([float(c.strike) for c in contracts]),
+        is_call=np.array([c.right is Right.CALL for c in contracts], dtype=np.bool_),
+        expiration=np.array([c.expiration for c in contracts], dtype="datetime64[D]"),
+    )
+    return Listing(
+        columns=columns,
+        contracts=tuple(contracts),
+        expires_us=np.array([microseconds(closes[c.expiration]) for c in contracts], dtype=np.int64),
+        is_monthly=np.array([is_monthly(c.expiration) for c in contracts], dtype=np.bool_),
+        keys=np.array([_key(c) for c in contracts], dtype=np.uint64),
+    )
+
+
+def expirations(name: Underlying, day: date, calendar: TradingCalendar) -> list[date]:
+    """Return the expirations listed on `day`, itself included, in order."""
+    found = set()
+    for ahead in range(DAYS_LISTED + 1):
+        nominal = day + timedelta(days=ahead)
+        weekdays = name.expires_on if ahead <= _DAYS_OF_ALL_WEEKLIES else (_FRIDAY,)
+        if nominal.weekday() in weekdays:
+            found.add(calendar.last_session_on_or_before(nominal).day)
+    return sorted(expiration for expiration in found if expiration >= day)
+
+
+def is_monthly(expiration: date) -> bool:
+    """Tell a third Friday (or the Thursday before a closed one)."""
+    friday = expiration + timedelta(days=(_FRIDAY - expiration.weekday()) % 7)
+    return friday.day in _THIRD_FRIDAY and expiration.weekday() >= _FRIDAY - 1
+
+
+def years_left(listing: Listing, at_us: Ints | int) -> Floats:
+    """Return act/365 years to each expiration's close, 0 once it has passed."""
+    return np.asarray(np.maximum(listing.expires_us - at_us, 0) / (365 * 24 * 3600 * 1e6))
+
+
+def is_expired(contract: OptionSymbol, today: date, calendar: TradingCalendar) -> bool:
+    """Tell whether the day of the contract's last session is over; until midnight it stays on the board."""
+    return calendar.last_session_on_or_before(contract.expiration).day < today
+
+
+def _strikes(name: Underlying, reference_usd: float, days: int) -> list[float]:
+    step = name.strike_step_usd * (1 if days <= _DAYS_OF_NEAR_STRIKES else 2)
+    reach = _DEVIATIONS * name.volatility * np.sqrt((days + 2) / 365) * reference_usd / step
+    steps = int(min(max(reach, _STEPS_MIN), _STEPS_MAX))
+    middle = round(reference_usd / step)
+    return [(middle + i) * step for i in range(-steps, steps + 1) if middle + i > 0]
+
+
+def _key(contract: OptionSymbol) -> int:
+    right = 1 if contract.right is Right.CALL else 0
+    return (contract.expiration.toordinal() << 33) | (int(contract.strike * 1000) << 1) | right

@@ -1,0 +1,91 @@
+"""A market drawn from a seed: every figure is a function of (seed, symbol, instant).
+
+1. Prices move on a grid of one second of market time; between sessions they stand where the last one closed.
+2. Everything kept is a cache: dropping it changes nothing but the time an answer takes.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from kernel.domain.errors import ConfigError
+from kernel.domain.options import OptionSymbol
+from simulator.markets.columns import ChainColumns, no_chain
+from simulator.markets.market import Bar, ListedContract, OptionSnapshot, Quote, StockSnapshot
+from simulator.markets.rows import SnapshotRows
+from simulator.markets.sessions import SessionIndex, exchange_calendar
+from simulator.markets.synthetic.boards import OptionBoards
+from simulator.markets.synthetic.surface import RATE
+from simulator.markets.synthetic.tape import StockTape
+from simulator.markets.synthetic.universe import UNDERLYINGS, Underlying
+
+#: A usual Wednesday: the day a market opens at when none is asked for, so that a seed alone names every figure.
+DEFAULT_DAY = date(2026, 6, 10)
+_DAYS_BEFORE = 200
+_DAYS_AFTER = 400
+#: Late enough for an opening range to stand and for volumes to have grown.
+_START_AFTER_OPEN = timedelta(minutes=45)
+
+
+class SyntheticMarket:
+    """The seeded market. See `market.Market` for what each method answers."""
+
+    name = "synthetic"
+
+    def __init__(
+        self,
+        seed: int = 1,
+        day: date | None = None,
+        underlyings: Sequence[Underlying] = UNDERLYINGS,
+        *,
+        rate: float = RATE,
+    ) -> None:
+        """`day`: the session the market starts in (default `DEFAULT_DAY`); raises ConfigError when there is none."""
+        day = day or DEFAULT_DAY
+        self.calendar = exchange_calendar(
+            day - timedelta(days=_DAYS_BEFORE), day + timedelta(days=_DAYS_AFTER)
+        )
+        session = self.calendar.session_on(day)
+        if session is None:
+            nearest = self.calendar.last_session_on_or_before(day).day
+            msg = f"the exchange is closed on {day}; choose a session, e.g. {nearest}"
+            raise ConfigError(msg)
+        self.starts_at = session.opens_at.astimezone(UTC) + _START_AFTER_OPEN
+        self._names = {name.symbol: name for name in underlyings}
+        sessions = SessionIndex(self.calendar)
+        self._tape = StockTape(seed, sessions)
+        self._boards = OptionBoards(seed, rate, sessions, self._tape)
+
+    def underlyings(self) -> Sequence[str]:
+        return tuple(self._names)
+
+    def contracts(self, underlying: str, at: datetime) -> Sequence[ListedContract]:
+        name = self._names.get(underlying)
+        return self._boards.at(name, at)[0].contracts if name else ()
+
+    def chain(self, underlying: str, at: datetime) -> Sequence[OptionSnapshot]:
+        return SnapshotRows(self.chain_columns(underlying, at))
+
+    def chain_columns(self, underlying: str, at: datetime) -> ChainColumns:
+        name = self._names.get(underlying)
+        if name is None:
+            return no_chain()
+        board, second = self._boards.at(name, at)
+        return board.columns(second)
+
+    def option_quote(self, symbol: str, at: datetime) -> Quote | None:
+        try:
+            contract = OptionSymbol.parse(symbol)
+        except ValueError:
+            return None
+        name = self._names.get(contract.root)
+        return self._boards.quote(name, contract, at) if name else None
+
+    def stock(self, symbol: str, at: datetime) -> StockSnapshot | None:
+        name = self._names.get(symbol)
+        return self._tape.snapshot(name, at) if name else None
+
+    def stock_bars(
+        self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
+    ) -> Sequence[Bar]:
+        name = self._names.get(symbol)
+        return self._tape.bars(name, minutes, start, end, at) if name else ()

@@ -1,0 +1,120 @@
+"""Where an underlying trades, second by second.
+
+Entry points: `PathMaker.path`, `PathMaker.levels`.
+1. A session's path depends on seed, symbol and date alone; it does not matter which day the market was opened at.
+2. Closes wander around the name's usual price: a slowly forgotten random walk plus a wave of about three months, so
+   that trends of several weeks come and go.
+3. Within a session the path leads from an overnight gap to the close along a profile (a breakout after a quiet
+   opening, a steady drift, or a late move) with noise around it, livelier at the open and the close.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import accumulate
+
+import numpy as np
+
+from kernel.domain.calendar import Session
+from simulator.markets.columns import Floats, Ints
+from simulator.markets.sessions import SessionIndex, length_s
+from simulator.markets.synthetic.chance import generator
+from simulator.markets.synthetic.universe import Underlying
+
+MINUTE_S = 60
+_SESSIONS_PER_YEAR = 252
+_FIRST_DAY = np.datetime64("1990-01-01")
+_LAST_DAY = np.datetime64("2070-01-01")
+#: What a close keeps of the one before (half forgotten after 46 sessions).
+_MEMORY = 0.985
+_WAVE_SESSIONS = 65.0
+_WAVE_SIZE = 5.0
+_GAP_SHARE = 0.3
+_GAP_NOISE = 0.2
+_INTRADAY_NOISE = 0.7
+_BREAKOUT_SHARE = 0.5
+_STEADY_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """One session: `price_usd[i]` on cents at second i (the last is the close), `volume[m]` shares of minute m."""
+
+    session: Session
+    price_usd: Floats
+    volume: Ints
+
+
+class PathMaker:
+    """Draws paths; keeps nothing but each name's closes."""
+
+    def __init__(self, seed: int, sessions: SessionIndex) -> None:
+        self._seed = seed
+        self._sessions = sessions
+        self._levels: dict[str, Floats] = {}
+
+    def close_usd(self, name: Underlying, day: date) -> float:
+        """Return the unrounded level of `day`'s close."""
+        return float(np.exp(self._level(name, day)))
+
+    def path(self, name: Underlying, session: Session) -> Path:
+        """Return the session's path."""
+        before = self._sessions.previous(session)
+        start = self._level(name, before.day if before else session.day)
+        end = self._level(name, session.day)
+        chance = generator(self._seed, name.symbol, session.day, "path")
+        daily = name.volatility / np.sqrt(_SESSIONS_PER_YEAR)
+        gap = _GAP_SHARE * (end - start) + _GAP_NOISE * daily * chance.standard_normal()
+        seconds = length_s(session)
+        way = _profile(chance, seconds) * (end - start - gap)
+        noise = _INTRADAY_NOISE * daily * _bridge(chance, seconds)
+        prices = np.round(np.exp(start + gap + way + noise), 2)
+        return Path(session, prices, _volumes(chance, name, prices))
+
+    def _level(self, name: Underlying, day: date) -> float:
+        if name.symbol not in self._levels:
+            self._levels[name.symbol] = self._draw_levels(name)
+        return float(self._levels[name.symbol][np.busday_count(_FIRST_DAY, np.datetime64(day))])
+
+    def _draw_levels(self, name: Underlying) -> Floats:
+        chance = generator(self._seed, name.symbol, "closes")
+        days = np.arange(int(np.busday_count(_FIRST_DAY, _LAST_DAY)))
+        daily = name.volatility / np.sqrt(_SESSIONS_PER_YEAR)
+        steps = chance.standard_normal(days.size).tolist()
+        walk = np.array(list(accumulate(steps, lambda kept, step: _MEMORY * kept + step)))
+        wave = _WAVE_SIZE * np.sin(2 * np.pi * (days / _WAVE_SESSIONS + chance.random()))
+        return np.asarray(np.log(name.price_usd) + daily * (walk + wave))
+
+
+def activity(seconds: int) -> Floats:
+    """Return how much of a session's activity is over at each second, from 0 to 1: a U-shaped day."""
+    part = np.linspace(0.0, 1.0, seconds + 1)
+    done = part + 0.7 * ((2 * part - 1) ** 3 + 1) / 2 + 0.15 * (1 - np.exp(-part / 0.04))
+    return np.asarray(done / done[-1])
+
+
+def _profile(chance: np.random.Generator, seconds: int) -> Floats:
+    """Return the share of the session's move that is done at each second."""
+    kind, begin_min, lasts_min = chance.random(), chance.uniform(16, 45), chance.uniform(30, 120)
+    second = np.arange(seconds + 1)
+    if kind < _BREAKOUT_SHARE:
+        done = np.clip((second / MINUTE_S - begin_min) / lasts_min, 0.0, 1.0)
+    elif kind < _STEADY_SHARE:
+        done = second / seconds
+    else:
+        done = np.clip(2 * second / seconds - 1, 0.0, 1.0)
+    return np.asarray(done * done * (3 - 2 * done))
+
+
+def _bridge(chance: np.random.Generator, seconds: int) -> Floats:
+    """Return a random walk of unit variance that comes back to 0 at the close."""
+    clock = activity(seconds)
+    walk = np.concatenate([[0.0], np.cumsum(chance.standard_normal(seconds) * np.sqrt(np.diff(clock)))])
+    return np.asarray(walk - clock * walk[-1])
+
+
+def _volumes(chance: np.random.Generator, name: Underlying, prices: Floats) -> Ints:
+    """Return shares per minute: the day's curve, noise, and more where the price moves."""
+    usual = np.diff(activity(prices.size - 1)[::MINUTE_S]) * name.share_volume
+    moves = np.abs(np.diff(np.log(prices[::MINUTE_S])))
+    surge = 0.6 + 0.4 * moves / moves.mean()
+    return np.asarray(usual * surge * np.exp(0.3 * chance.standard_normal(usual.size))).astype(np.int64)
