@@ -1,0 +1,47 @@
+"""The command line of the venue alone: every option is a setting of `VenueSettings`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kernel.domain.errors import ConfigError
+from simulator.server import serve
+from simulator.settings import read_settings
+from simulator.venue.fills import FillModel
+
+
+def command(
+    market: Annotated[str | None, typer.Option(help="synthetic, or lean:FOLDER for a recorded day.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Underlying; needed for a recorded day.")] = None,
+    date: Annotated[str | None, typer.Option(help="Day of the market, YYYY-MM-DD.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Everything random follows from it.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Instant the clock starts at, ISO 8601 with zone.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Market seconds per real second; 0 stands still.")
+    ] = None,
+    equity: Annotated[float | None, typer.Option(help="Starting cash, USD.")] = None,
+    fill_model: Annotated[
+        FillModel | None, typer.Option(help="nbbo: Alpaca's paper rule; mid: a limit at the mid fills too.")
+    ] = None,
+    latency_ms: Annotated[str | None, typer.Option(help="Order latency in real ms, LOW,HIGH.")] = None,
+    partial_fills: Annotated[float | None, typer.Option(help="Percentage of fills that are partial.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 chooses a free one.")] = None,
+    journal: Annotated[Path | None, typer.Option(help="File for the journal, JSON lines.")] = None,
+    ready_file: Annotated[Path | None, typer.Option(help="File that tells the port once it listens.")] = None,
+) -> None:
+    """Run an Alpaca-compatible paper venue until interrupted; SIMULATOR_* variables set what is not given."""
+    given = {name: value for name, value in locals().items() if value is not None}
+    try:
+        serve(read_settings(given))
+    except (ConfigError, OSError) as e:
+        typer.echo(f"simulator: {e}", err=True)
+        raise typer.Exit(2) from e
+
+
+def main() -> None:
+    """Run the command line."""
+    typer.run(command)

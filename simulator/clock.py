@@ -1,0 +1,53 @@
+"""The venue's time, and the one place in the simulator that reads the machine's clocks."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from kernel.domain.clock import require_utc
+
+
+def wall_now() -> datetime:
+    """Return the machine's present in UTC: only the journal uses it, as the referee of latency."""
+    return datetime.now(UTC)  # noqa: TID251  the simulator's one reading of the wall clock
+
+
+class SimClock:
+    """Market time that starts at any instant and runs at any speed.
+
+    1. It runs on the monotonic clock: setting the machine's date does not move it.
+    2. `speed` is market seconds per real second; 0 stands still.
+    3. Changing the speed alone never moves the present.
+    """
+
+    def __init__(
+        self, start: datetime, speed: float, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`start` is aware; `speed` is not negative."""
+        self._monotonic = monotonic
+        self._set_point = require_utc(start)
+        self._set_point_s = monotonic()
+        self._speed = _checked(speed)
+
+    @property
+    def speed(self) -> float:
+        """Market seconds per real second."""
+        return self._speed
+
+    def now(self) -> datetime:
+        """Return the market's present in UTC."""
+        return self._set_point + timedelta(seconds=(self._monotonic() - self._set_point_s) * self._speed)
+
+    def set(self, *, at: datetime | None = None, speed: float | None = None) -> datetime:
+        """Jump to `at` and/or run at `speed` from now on; return the new present. Raises ValueError on bad values."""
+        new_speed = self._speed if speed is None else _checked(speed)
+        present = self.now() if at is None else require_utc(at)
+        self._set_point, self._set_point_s, self._speed = present, self._monotonic(), new_speed
+        return present
+
+
+def _checked(speed: float) -> float:
+    if not 0 <= speed < float("inf"):
+        msg = f"the clock's speed must be a finite number from 0 up, was {speed}"
+        raise ValueError(msg)
+    return speed

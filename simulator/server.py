@@ -1,0 +1,95 @@
+"""Runs a venue over HTTP: in the foreground (`serve`) or in a thread (`VenueThread`)."""
+
+import json
+import socket
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from simulator.app import build_app, build_desk
+from simulator.desk import Desk
+from simulator.markets.market import Market
+from simulator.settings import VenueSettings
+
+#: A client's pooled connection outlives its pauses; a server that closes first breaks the next order's POST.
+_KEEP_ALIVE_S = 75
+_START_TIMEOUT_S = 30.0
+
+
+def serve(settings: VenueSettings) -> None:
+    """Serve until interrupted. Raises ConfigError on a market that cannot be opened, OSError on a port in use."""
+    from simulator.markets import open_market
+
+    market = open_market(settings.market, seed=settings.seed, symbol=settings.symbol, day=settings.date)
+    listener = _listen(settings)
+    _write_ready_file(settings.ready_file, listener)
+    _server(build_desk(market, settings)).run(sockets=[listener])
+
+
+class VenueThread:
+    """A venue in a thread of this process, for tests: `with VenueThread(market, settings) as venue`."""
+
+    def __init__(self, market: Market, settings: VenueSettings) -> None:
+        self.desk: Desk = build_desk(market, settings)
+        self._listener = _listen(settings)
+        self._server = _server(self.desk)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}, name="venue", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """What alpaca-py's REST clients take as `url_override`."""
+        host, port = self._listener.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    @property
+    def stream_url(self) -> str:
+        """What alpaca-py's TradingStream takes as `url_override`."""
+        return self.url.replace("http", "ws", 1) + "/stream"
+
+    def __enter__(self) -> Self:
+        """Start, and return once it answers: the listener is open from the beginning, so requests only wait."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop and wait for the end."""
+        self._server.should_exit = True
+        self._thread.join(_START_TIMEOUT_S)
+        self._listener.close()
+
+
+def _server(desk: Desk) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            build_app(desk),
+            access_log=False,
+            log_level="warning",
+            # The control API trusts the peer's address: no header may replace it.
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=2,
+            ws="websockets-sansio",
+        )
+    )
+
+
+def _listen(settings: VenueSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+
+
+def _write_ready_file(path: Path | None, listener: socket.socket) -> None:
+    """Tell the port, in one step, so that a reader never sees half a file."""
+    if path is None:
+        return
+    host, port = listener.getsockname()[:2]
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(json.dumps({"host": host, "port": port}), encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,72 @@
+"""The venue's settings: from the command line, or from SIMULATOR_* environment variables (a container's way)."""
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from kernel.domain.errors import ConfigError
+from simulator.venue.fills import FillModel
+
+
+class VenueSettings(BaseSettings):
+    """Everything a venue is started with; SIMULATOR_EQUITY=5000 sets `equity`."""
+
+    model_config = SettingsConfigDict(env_prefix="SIMULATOR_", frozen=True, extra="forbid")
+
+    #: "synthetic", or "lean:FOLDER" for a recorded day.
+    market: str = "synthetic"
+    #: Underlying of a recorded market; of a synthetic one, None means all.
+    symbol: str | None = None
+    #: Day of the market; None lets the market choose.
+    date: dt.date | None = None
+    #: Everything random (prices, latencies, partial fills) follows from it.
+    seed: int = 0
+    #: Instant the clock starts at; None: the market's own suggestion.
+    start: AwareDatetime | None = None
+    #: Market seconds per real second.
+    speed: float = Field(default=1.0, ge=0)
+    #: Starting cash, USD.
+    equity: float = Field(default=100_000, gt=0)
+    fill_model: FillModel = FillModel.NBBO
+    #: Real time from acceptance to the market, uniform between the two, milliseconds.
+    latency_ms: Annotated[tuple[float, float], NoDecode] = (20.0, 60.0)
+    #: Share of eligible fills that are partial; Alpaca's paper venue has 10.
+    partial_fills: float = Field(default=0.0, ge=0, le=100)
+    host: str = "127.0.0.1"
+    #: 0 chooses a free one.
+    port: int = Field(default=0, ge=0, le=65535)
+    #: Journal as JSON lines, beside GET /sim/journal.
+    journal: Path | None = None
+    #: Where to write {"host", "port"} once the server listens.
+    ready_file: Path | None = None
+
+    @field_validator("latency_ms", mode="before")
+    @classmethod
+    def _split_range(cls, value: object) -> object:
+        """Read "20,60"; one number is a range of its own."""
+        if not isinstance(value, str):
+            return value
+        low, _, high = value.partition(",")
+        return (low, high or low)
+
+    @field_validator("latency_ms")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] <= value[1]:
+            msg = "LOW,HIGH must be two numbers from 0 up, the lower first"
+            raise ValueError(msg)
+        return value
+
+
+def read_settings(given: Mapping[str, Any]) -> VenueSettings:
+    """Return the settings: `given` first, then the environment, then defaults. Raises ConfigError naming each fault."""
+    try:
+        return VenueSettings(**given)
+    except ValidationError as e:
+        faults = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in e.errors())
+        msg = f"settings are wrong: {faults}"
+        raise ConfigError(msg) from e
