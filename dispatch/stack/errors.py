@@ -1,5 +1,7 @@
-"""What can go wrong with the local stack: one clear line that names the remedy."""
+"""What can go wrong with the local stack."""
+
+from kernel.domain.errors import TradingError
 
 
-class StackError(Exception):
-    """The local stack cannot do what was asked; the message is one line for the operator."""
+class StackError(TradingError):
+    """The local stack cannot do what was asked; the message is one line that names the remedy."""

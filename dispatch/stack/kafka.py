@@ -10,8 +10,9 @@ from pathlib import Path
 
 from dispatch.stack.errors import StackError
 from dispatch.stack.jars import kafka_jars
-from dispatch.stack.processes import ChildProcess, ProcessSpec, tail
-from dispatch.stack.waiting import LOOPBACK, free_ports, wait_until
+from dispatch.stack.processes import ChildProcess, ProcessSpec
+from dispatch.stack.servers import bring_up
+from dispatch.stack.waiting import LOOPBACK, free_ports
 
 START_DEADLINE_S = 60.0
 # One node of a test or a demo: half the default heap, no compiler or collector threads it does not need.
@@ -24,7 +25,6 @@ _JVM_OPTIONS = (
 )
 # A cluster id is any 16 bytes in URL-safe base64; the folder belongs to one node, so it need not be unique.
 _CLUSTER_ID = "ZGlzcGF0Y2gtbG9jYWwtMQ"
-_ATTEMPTS = 3
 
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -88,19 +88,7 @@ class KafkaServer:
 def start_kafka(folder: Path, *, deadline_s: float = START_DEADLINE_S) -> KafkaServer:
     """Start Kafka with everything it keeps in `folder`; returns once it answers requests. Raises StackError."""
     jars = kafka_jars()
-    for attempt in range(1, _ATTEMPTS + 1):
-        port, controller_port = free_ports(2)
-        server = KafkaServer(_launch(folder, jars, port, controller_port), port)
-        if _came_up(server, deadline_s):
-            return server
-        server.process.kill()
-        # Between our choosing a port and Kafka's binding it another program may take it; anything else is final.
-        if attempt == _ATTEMPTS or "Address already in use" not in server.process.log_tail(60):
-            break
-    log = folder / "kafka.log"
-    raise StackError(
-        f"Kafka did not start within {deadline_s:.0f} s; its log is {log}. Last line: {tail(log, 1)}"
-    )
+    return bring_up(lambda: _launch(folder, jars), lambda server: answers(server.port), deadline_s)
 
 
 def answers(port: int) -> bool:
@@ -115,13 +103,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def _came_up(server: KafkaServer, deadline_s: float) -> bool:
-    wait_until(lambda: not server.process.running or answers(server.port), deadline_s)
-    return server.process.running and answers(server.port)
-
-
-def _launch(folder: Path, jars: list[Path], port: int, controller_port: int) -> ChildProcess:
+def _launch(folder: Path, jars: list[Path]) -> KafkaServer:
     folder.mkdir(parents=True, exist_ok=True)
+    port, controller_port = free_ports(2)
     data, config, log = folder / "data", folder / "server.properties", folder / "kafka.log"
     config.write_text(
         _PROPERTIES.format(host=LOOPBACK, port=port, controller_port=controller_port, data=data.absolute())
@@ -137,11 +121,10 @@ def _launch(folder: Path, jars: list[Path], port: int, controller_port: int) -> 
     ]
     if not (data / "meta.properties").exists():
         _format(java, config)
-    return ChildProcess.start(
-        ProcessSpec(
-            name="kafka", command=[*java, "kafka.Kafka", str(config)], log_path=log, stop_deadline_s=20
-        )
+    spec = ProcessSpec(
+        name="kafka", command=[*java, "kafka.Kafka", str(config)], log_path=log, stop_deadline_s=20
     )
+    return KafkaServer(ChildProcess.start(spec), port)
 
 
 def _format(java: list[str], config: Path) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dispatch.stack.errors import StackError
-from dispatch.stack.processes import ChildProcess, ProcessSpec, tail
+from dispatch.stack.processes import ChildProcess, ProcessSpec
+from dispatch.stack.servers import bring_up
 from dispatch.stack.waiting import LOOPBACK, free_ports, wait_until
 
 START_DEADLINE_S = 30.0
@@ -35,7 +36,6 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] ",
     "jit": "off",
 }
-_ATTEMPTS = 3
 
 
 class PostgresServer:
@@ -73,20 +73,15 @@ def start_postgres(folder: Path, *, deadline_s: float = START_DEADLINE_S) -> Pos
     folder.mkdir(parents=True, exist_ok=True)
     data = (folder / "data").absolute()
     password = _initialised(data, folder / "password")
-    for attempt in range(1, _ATTEMPTS + 1):
-        (port,) = free_ports(1)
-        server = PostgresServer(_launch(folder, data, port), port, password)
-        if _came_up(server, data, deadline_s):
-            server.create_database(DATABASE)
-            return server
-        server.process.kill()
-        # Between our choosing a port and the server's binding it another program may take it; anything else is final.
-        if attempt == _ATTEMPTS or "Address already in use" not in server.process.log_tail():
-            break
-    log = folder / "postgres.log"
-    raise StackError(
-        f"Postgres did not start within {deadline_s:.0f} s; its log is {log}. Last line: {tail(log, 1)}"
+    server = bring_up(
+        lambda: _launch(folder, data, password), lambda server: _ready(server, data), deadline_s
     )
+    try:
+        server.create_database(DATABASE)
+    except BaseException:
+        server.process.kill()
+        raise
+    return server
 
 
 def _initialised(data: Path, password_file: Path) -> str:
@@ -125,25 +120,20 @@ def _initdb(data: Path, password_file: Path) -> None:
         raise StackError(f"cannot create the database folder {data}: {child.log_tail(3)}")
 
 
-def _launch(folder: Path, data: Path, port: int) -> ChildProcess:
+def _launch(folder: Path, data: Path, password: str) -> PostgresServer:
+    (port,) = free_ports(1)
     settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
-    return ChildProcess.start(
-        ProcessSpec(
-            name="postgres",
-            command=[_program("postgres"), "-D", str(data), *settings],
-            log_path=folder / "postgres.log",
-            folder=Path("/"),
-            user=_user(),
-            stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for clients to leave by themselves
-            stop_deadline_s=20,
-            orphan_signal=signal.SIGQUIT,  # "immediate": takes its backends and its shared memory with it
-        )
+    spec = ProcessSpec(
+        name="postgres",
+        command=[_program("postgres"), "-D", str(data), *settings],
+        log_path=folder / "postgres.log",
+        folder=Path("/"),
+        user=_user(),
+        stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for clients to leave by themselves
+        stop_deadline_s=20,
+        orphan_signal=signal.SIGQUIT,  # "immediate": takes its backends and its shared memory with it
     )
-
-
-def _came_up(server: PostgresServer, data: Path, deadline_s: float) -> bool:
-    wait_until(lambda: not server.process.running or _ready(server, data), deadline_s)
-    return server.process.running and _ready(server, data)
+    return PostgresServer(ChildProcess.start(spec), port, password)
 
 
 def _ready(server: PostgresServer, data: Path) -> bool:

@@ -127,11 +127,11 @@ def tail(path: Path, lines: int = 15) -> str:
         return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
 
 
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process and its descendants; 0 if it is not there."""
+def resident_bytes(pid: int, *, with_children: bool = True) -> int:
+    """Resident memory of a process, with that of its descendants; 0 if it is not there."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        family = [process, *(process.children(recursive=True) if with_children else [])]
     except psutil.Error:
         return 0
     total = 0
