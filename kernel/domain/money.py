@@ -7,6 +7,8 @@ from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 CONTRACT_MULTIPLIER = 100
 CENT = Decimal("0.01")
+#: The finest amount a message or a table keeps: six decimals.
+MICRO = Decimal("0.000001")
 #: The venue takes two decimals from $1.00 up and four below (its rule for limit prices in general).
 DEFAULT_TICK_USD = Decimal("0.01")
 
@@ -14,6 +16,11 @@ DEFAULT_TICK_USD = Decimal("0.01")
 def to_cents(amount_usd: Decimal) -> Decimal:
     """Round to whole cents, half up, as statements do."""
     return amount_usd.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def floor_to_micro(amount: Decimal) -> Decimal:
+    """Round down to six decimals: what is decided on is what is written, and money is never rounded up."""
+    return amount.quantize(MICRO, rounding=ROUND_FLOOR)
 
 
 def mid_price(bid: Decimal, ask: Decimal) -> Decimal:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
+from kernel.domain.money import floor_to_micro
 from kernel.domain.options import Strategy
 from kernel.domain.params import SizerParams, TierParams
 
@@ -62,8 +63,9 @@ def risk_budget(
     tier = get_account_tier(amount, params)
     base = base_risk_pct(amount, params)
     multiplier = strategy_multiplier(tier, strategy, params)
-    risk_pct = min(base * multiplier, Decimal(100))
-    budget = max(Decimal(0), options_buying_power_usd) * risk_pct / 100
+    # Both go into messages that keep six decimals: decide on the rounded figures, so that they can be checked.
+    risk_pct = floor_to_micro(min(base * multiplier, Decimal(100)))
+    budget = floor_to_micro(max(Decimal(0), options_buying_power_usd) * risk_pct / 100)
     return RiskBudget(
         tier=tier, base_risk_pct=base, multiplier=multiplier, risk_pct=risk_pct, budget_usd=budget
     )
