@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-_OCC = re.compile(r"^(?P<root>[A-Z][A-Z0-9]{0,5})(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})$")
+_OCC = re.compile(r"(?P<root>[A-Z][A-Z0-9]{0,5})(?P<expiry>[0-9]{6})(?P<right>[CP])(?P<strike>[0-9]{8})")
 _STRIKE_SCALE = 1000
 
 
@@ -44,12 +44,17 @@ class OptionSymbol:
     @classmethod
     def parse(cls, text: str) -> "OptionSymbol":
         """Read an OCC symbol; raises ValueError naming the text when it is none."""
-        match = _OCC.match(text)
+        refused = (
+            f"not an OCC option symbol: {text!r} (expected ROOT + YYMMDD + C|P + strike × 1000 in 8 digits)"
+        )
+        match = _OCC.fullmatch(text)
         if match is None:
-            msg = f"not an OCC option symbol: {text!r} (expected ROOT + YYMMDD + C|P + strike × 1000 in 8 digits)"
-            raise ValueError(msg)
+            raise ValueError(refused)
         digits = match["expiry"]
-        expiration = date(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:]))
+        try:
+            expiration = date(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:]))
+        except ValueError as e:
+            raise ValueError(refused) from e
         right = Right.CALL if match["right"] == "C" else Right.PUT
         return cls(match["root"], expiration, right, Decimal(int(match["strike"])) / _STRIKE_SCALE)
 

@@ -27,7 +27,7 @@ def explain_size(
     has nothing invested: its equity is its buying power. Without an ask the collar alone sets the price ceiling, and no
     ticket is in flight. Raises ValueError on a premium that is not positive.
     """
-    if not premium > 0:
+    if not (premium.is_finite() and premium > 0):
         msg = f"the premium must be above zero, was {premium}"
         raise ValueError(msg)
     equity = buying_power_usd if equity_usd is None else equity_usd
