@@ -1,0 +1,1 @@
+"""The selector's ports made real: Alpaca's REST API and Postgres."""

@@ -1,0 +1,1 @@
+"""Pure decisions of the selector: which contract, or why none."""

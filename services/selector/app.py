@@ -1,0 +1,83 @@
+"""Joins the selector to Alpaca, Postgres and Kafka."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from kernel.adapters.alpaca import AlpacaGateway, VenueRefused, require_paper_host
+from kernel.adapters.decision_log import DecisionLog
+from kernel.adapters.postgres import Database
+from kernel.contracts.origin import Origin
+from kernel.contracts.topics import SIGNALS
+from kernel.domain.errors import ConfigError
+from kernel.domain.params import SelectorParams
+from kernel.runtime.clock import VenueClock
+from kernel.runtime.params import load_params
+from kernel.stream.process import Process
+from kernel.stream.producer import KafkaPublisher
+from services.selector.adapters.alpaca_account import AlpacaAccounts
+from services.selector.adapters.alpaca_calendar import AlpacaCalendars
+from services.selector.adapters.alpaca_chain import AlpacaChains
+from services.selector.adapters.postgres_decisions import PostgresDecisions
+from services.selector.settings import SelectorSettings
+from services.selector.stage import SelectorStage
+
+NAME = "selector"
+#: Beyond the last expiration of any window the calendar must hold the sessions that expiration is counted to.
+_BEYOND_WINDOW_DAYS = 10
+_KEYS_REFUSED = frozenset({401, 403})
+
+
+def build(settings: SelectorSettings) -> Process:
+    """Return the selector as a process; raises ConfigError on parameters or a trading host that must not be."""
+    require_paper_host(settings.apca_api_base_url)
+    params = load_params(settings.params_file)
+    clock = VenueClock()
+    gateway = AlpacaGateway(settings, clock)
+    database = Database(settings.database_url.get_secret_value())
+    publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
+    stage = SelectorStage(
+        chains=AlpacaChains(gateway, settings.option_feed, settings.stock_feed),
+        accounts=AlpacaAccounts(gateway),
+        calendars=AlpacaCalendars(gateway, horizon_days(params.selector)),
+        decisions=PostgresDecisions(database, DecisionLog(NAME)),
+        evidence=publisher,
+        clock=clock,
+        params=params,
+        origin=Origin(NAME, settings.code_revision(), params.config_hash),
+    )
+    return Process(
+        name=NAME,
+        settings=settings,
+        publisher=publisher,
+        consumes=SIGNALS,
+        stage=stage,
+        resources=[_opened(database, gateway)],
+        start=partial(_take_over_time, gateway),
+    )
+
+
+def horizon_days(params: SelectorParams) -> int:
+    """Return how many days ahead the calendar must reach for the widest window of any strategy."""
+    return max(windows.dte_max for windows in params.strategies.values()) + _BEYOND_WINDOW_DAYS
+
+
+@asynccontextmanager
+async def _opened(database: Database, gateway: AlpacaGateway) -> AsyncIterator[None]:
+    await database.open()
+    try:
+        yield
+    finally:
+        await database.close()
+        gateway.close()
+
+
+async def _take_over_time(gateway: AlpacaGateway) -> None:
+    """Ask the venue for its time; keys it refuses are the operator's to mend."""
+    try:
+        await gateway.synchronise_clock()
+    except VenueRefused as e:
+        if e.status in _KEYS_REFUSED:
+            msg = f"APCA_API_KEY_ID, APCA_API_SECRET_KEY: not accepted ({e})"
+            raise ConfigError(msg) from e
+        raise
