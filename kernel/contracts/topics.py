@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Execution, Rejection, Selection, Signal, Ticket
@@ -39,10 +39,7 @@ EXECUTIONS: Topic[Execution] = Topic("executions", Execution, "execution", lambd
 REJECTIONS: Topic[Rejection] = Topic("rejections", Rejection, "rejection", lambda m: m.idea.underlying)
 EVIDENCE: Topic[Evidence] = Topic("evidence", Evidence, "evidence", lambda m: m.input_id)
 
-ALL_TOPICS: tuple[
-    Topic[Signal] | Topic[Selection] | Topic[Ticket] | Topic[Execution] | Topic[Rejection] | Topic[Evidence],
-    ...,
-] = (
+ALL_TOPICS: tuple[Topic[Any], ...] = (
     SIGNALS,
     SELECTIONS,
     TICKETS,
@@ -51,4 +48,4 @@ ALL_TOPICS: tuple[
     EVIDENCE,
 )
 #: Topics a stage reads, and which therefore can have dead letters.
-CONSUMED_TOPICS = (SIGNALS, SELECTIONS, TICKETS)
+CONSUMED_TOPICS: tuple[Topic[Any], ...] = (SIGNALS, SELECTIONS, TICKETS)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
@@ -74,3 +75,19 @@ async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
         raise TransientError(f"Kafka at {bootstrap_servers} did not answer: {type(e).__name__}: {e}") from e
     finally:
         await admin.close()
+
+
+async def group_lag(bootstrap_servers: str, group: str, topic: str) -> int:
+    """Return how many records of `topic` the group has not acknowledged yet."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    async with _admin(bootstrap_servers) as admin:
+        committed = await admin.list_consumer_group_offsets(group)
+        described = await admin.describe_topics([topic])
+        partitions = [TopicPartition(topic, p["partition"]) for p in described[0]["partitions"]]
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(partitions)
+        finally:
+            await consumer.stop()
+    done = {tp: committed[tp].offset for tp in partitions if tp in committed}
+    return sum(end - max(0, done.get(tp, 0)) for tp, end in ends.items())

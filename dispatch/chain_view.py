@@ -1,0 +1,81 @@
+"""The venue's chain through the selector's own eyes: the same adapters, the same ranking, nothing sent."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from alpaca.data.enums import DataFeed, OptionsFeed
+
+from kernel.adapters.alpaca import AlpacaGateway
+from kernel.domain.calendar import market_day
+from kernel.domain.errors import TradingError
+from kernel.domain.options import Direction, Strategy, right_for_buyer
+from kernel.domain.params import TradingParams
+from kernel.domain.tiers import risk_budget
+from kernel.runtime.clock import VenueClock
+from kernel.runtime.params import load_params
+from kernel.runtime.settings import ServiceSettings
+from services.selector.adapters.alpaca_account import AlpacaAccounts
+from services.selector.adapters.alpaca_calendar import AlpacaCalendars
+from services.selector.adapters.alpaca_chain import AlpacaChains
+from services.selector.core.ranking import Ranking, rank
+from services.selector.core.validation import expiration_window
+from services.selector.settings import SelectorSettings
+
+#: Enough for the last session before any expiration of a window.
+_CALENDAR_DAYS = 75
+
+
+class NothingToRank(TradingError):
+    """The venue knows no such underlying, or lists no contract in the strategy's window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainView:
+    """A ranked chain at `now` (the venue's time); `budget_usd` is what one contract may cost."""
+
+    underlying: str
+    now: datetime
+    spot: Decimal
+    budget_usd: Decimal
+    ranking: Ranking
+
+
+async def view_chain(
+    settings: ServiceSettings, underlying: str, direction: Direction, strategy: Strategy
+) -> ChainView:
+    """Ask the venue and rank its chain as the selector would for a signal sent now."""
+    params = load_params(settings.params_file)
+    gateway = AlpacaGateway(settings, VenueClock())
+    try:
+        await gateway.synchronise_clock()
+        return await _view(gateway, params, underlying, direction, strategy)
+    finally:
+        gateway.close()
+
+
+async def _view(
+    gateway: AlpacaGateway, params: TradingParams, underlying: str, direction: Direction, strategy: Strategy
+) -> ChainView:
+    feeds = SelectorSettings.from_env(os.environ)
+    today = market_day(gateway.clock.now())
+    first, last = expiration_window(today, params.selector.strategies[strategy])
+    chain, account, calendar = await asyncio.gather(
+        AlpacaChains(gateway, OptionsFeed(feeds.option_feed), DataFeed(feeds.stock_feed)).chain(
+            underlying, right_for_buyer(direction), first, last
+        ),
+        AlpacaAccounts(gateway).account(),
+        AlpacaCalendars(gateway, _CALENDAR_DAYS).around(today),
+    )
+    if chain.spot is None or not len(chain):
+        raise NothingToRank(f"the venue lists no contract of {underlying} in the window of {strategy.value}")
+    budget = risk_budget(account.equity_usd, account.options_buying_power_usd, strategy, params.sizer)
+    now = gateway.clock.now()
+    ranking = rank(
+        chain, strategy, budget_usd=budget.budget_usd, calendar=calendar, params=params.selector, now=now
+    )
+    return ChainView(
+        underlying=underlying, now=now, spot=chain.spot, budget_usd=budget.budget_usd, ranking=ranking
+    )

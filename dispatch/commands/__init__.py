@@ -1,0 +1,1 @@
+"""One module per group of commands; each is a thin translation from words to functions."""

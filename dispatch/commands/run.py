@@ -1,0 +1,214 @@
+"""`dispatch demo`."""
+
+import asyncio
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dispatch.connection import Connection, connection_from, demo_folder, last_demo_archive
+from dispatch.console import err, out, to_json, write_json
+from dispatch.demo.plan import PlannedSignal, plan_live, plan_recorded
+from dispatch.demo.run import DemoRun, utc_run_id
+from dispatch.demo.summary import all_accounted_for, describe
+from dispatch.stack.options import StackOptions
+from dispatch.stack.parts import StackEvent
+from dispatch.stack.stack import LocalStack
+from dispatch.stack.state import StackState
+from dispatch.stack.supervisor import start_background
+from dispatch.stories import archive
+from kernel.domain.errors import ConfigError
+from kernel.runtime.clock import SystemClock
+from kernel.runtime.settings import ServiceSettings
+from simulator.markets import Market, open_market
+
+_LIVE_PACE_S = 0.4
+_SETTLE_S = 60.0
+#: Quotes recorded once an hour are up to an hour old; the strategy's limit is meant for live quotes.
+_HOURLY_QUOTE_AGE_S = 3600
+
+Signals = Annotated[int, typer.Option("--signals", min=1, help="How many signals to send.")]
+MarketSpec = Annotated[str, typer.Option("--market", help="synthetic, or lean:FOLDER for a recorded day.")]
+Symbol = Annotated[str | None, typer.Option("--symbol", help="Underlying (recorded markets need one).")]
+Day = Annotated[dt.datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Recorded day.")]
+Equity = Annotated[float, typer.Option("--equity", min=1, help="The paper account's cash, USD.")]
+Speed = Annotated[float, typer.Option("--speed", min=0.01, help="Market seconds per real second.")]
+FillModel = Annotated[
+    str,
+    typer.Option(
+        "--fill-model", help="mid: a patient limit fills; nbbo: only when marketable, as Alpaca's paper does."
+    ),
+]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", help="Write the summary as JSON to this file (- for standard output)."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    signals: Signals = 24,
+    market: MarketSpec = "synthetic",
+    symbol: Symbol = None,
+    date: Day = None,
+    equity: Equity = 100_000,
+    speed: Speed = 1.0,
+    fill_model: FillModel = "mid",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the synthetic market.")] = 0,
+    json_file: JsonFile = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the stack running (stop it with `dispatch down`).")
+    ] = False,
+) -> None:
+    """Start everything, send signals, watch them become filled paper orders, account for every one, stop everything."""
+    if os.environ.get("APCA_API_BASE_URL"):
+        raise ConfigError(
+            "the demo runs on its own simulator: unset APCA_API_BASE_URL (for a paper account: dispatch up, then dispatch signal)"
+        )
+    day = date.date() if date else None
+    source = open_market(market, seed=seed, symbol=symbol, day=day)
+    plan = _plan(source, signals, symbol, day, recorded=market != "synthetic")
+    options = _options(market, symbol, day, equity, speed, fill_model, seed, plan, source)
+    err.print(
+        f"[bold]dispatch demo[/bold]: {signals} signals on {source.name}, ${equity:,.0f}, fills by {fill_model!r}"
+    )
+    with _stack(options, keep=keep) as connection:
+        summary = _run(connection, plan, show=json_file != Path("-"))
+    _report(summary, json_file)
+    sys.exit(0 if all_accounted_for(summary) else 1)
+
+
+def _plan(
+    source: Market, count: int, symbol: str | None, day: dt.date | None, *, recorded: bool
+) -> list[PlannedSignal]:
+    if not recorded:
+        return plan_live(count, (symbol,) if symbol else tuple(source.underlyings()))
+    session = source.calendar.session_on(day) if day else None
+    if session is None or symbol is None:
+        raise ConfigError("a recorded market needs --symbol and --date of a trading day")
+    return plan_recorded(count, symbol, session)
+
+
+def _options(
+    market: str,
+    symbol: str | None,
+    day: dt.date | None,
+    equity: float,
+    speed: float,
+    fill_model: str,
+    seed: int,
+    plan: list[PlannedSignal],
+    source: Market,
+) -> StackOptions:
+    folder = demo_folder()
+    return StackOptions.model_validate(
+        {
+            "run_folder": folder.path,
+            "fresh": True,
+            "params_file": _params_file(folder.path, source),
+            "market": market,
+            "symbol": symbol,
+            "date": day,
+            "start": plan[0].market_at,
+            "speed": speed,
+            "equity": equity,
+            "fill_model": fill_model,
+            "seed": seed,
+        }
+    )
+
+
+def _params_file(folder: Path, source: Market) -> Path:
+    """Return the strategy's numbers, with the quote's age widened where the record is coarser than the limit."""
+    given = ServiceSettings.from_env(os.environ).params_file
+    if source.quote_interval_s <= 60:
+        return given
+    document: dict[str, Any] = json.loads(given.read_text())
+    document["selector"]["quote_age_s_max"] = max(
+        _HOURLY_QUOTE_AGE_S, document["selector"]["quote_age_s_max"]
+    )
+    path = folder.with_name(f"{folder.name}-params.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2))
+    return path
+
+
+@contextmanager
+def _stack(options: StackOptions, *, keep: bool) -> Iterator[Connection]:
+    if keep:
+        state = start_background(options, on_state=state_shower())
+        yield connection_from({**os.environ, **state.environment})
+        return
+    with LocalStack(options, on_event=_show_event) as stack:
+        yield connection_from({**os.environ, **stack.environment})
+        err.print("stopping")
+
+
+def _run(connection: Connection, plan: list[PlannedSignal], *, show: bool) -> dict[str, Any]:
+    run = DemoRun(
+        connection=connection,
+        plan=plan,
+        pace_s=_LIVE_PACE_S if plan[0].market_at is None else 0.0,
+        settle_s=_SETTLE_S,
+        show=lambda story: err.print(f"  {describe(story)}", markup=False) if show else None,
+        run_id=utc_run_id(SystemClock().now()),
+    )
+    try:
+        return asyncio.run(run.execute())
+    finally:
+        archive.save(last_demo_archive(), run.records)
+
+
+def _show_event(event: StackEvent) -> None:
+    detail = f"  {event.detail}" if event.detail else ""
+    err.print(f"  {event.elapsed_s:5.1f} s  {event.part:<10} {event.state}{detail}", markup=False)
+
+
+def state_shower() -> Callable[[StackState], None]:
+    """Return a callback that tells each part's state once."""
+    shown: set[tuple[str, str]] = set()
+
+    def show(state: StackState) -> None:
+        for part in state.parts:
+            if (part.name, part.state) not in shown:
+                shown.add((part.name, part.state))
+                err.print(f"  {part.name:<10} {part.state}", markup=False)
+
+    return show
+
+
+def _report(summary: dict[str, Any], json_file: Path | None) -> None:
+    if json_file == Path("-"):
+        write_json(summary)
+        return
+    if json_file is not None:
+        json_file.write_bytes(to_json(summary))
+    latency = summary["latency_ms"]
+    out.print(
+        f"\n{summary['signals']} signals = {summary['orders']} orders ({summary['fills']} filled)"
+        f" + {sum(summary['rejections'].values())} rejections; duplicate orders: {summary['duplicate_orders']}"
+    )
+    for code, count in summary["rejections"].items():
+        out.print(f"  {count:>4} x {code}")
+    if latency["p50"] is not None:
+        out.print(
+            f"signal to order accepted: p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms, max {latency['max']:.0f} ms"
+        )
+    ordered = (
+        next((row for row in summary["executions"] if row["occ_symbol"]), None) or summary["executions"][0]
+    )
+    out.print(f"next: dispatch trace {ordered['signal_id']}")
+    if not all_accounted_for(summary):
+        out.print(
+            "[bold red]not every signal is accounted for[/bold red]: look at dispatch logs and dispatch topics dead"
+        )

@@ -1,0 +1,148 @@
+"""`dispatch up`, `down`, `status`, `logs`, `migrate`: the stack in the background."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dispatch.commands.run import Day, Equity, FillModel, MarketSpec, Speed, Symbol, state_shower
+from dispatch.connection import connect, demo_folder, running_stack
+from dispatch.console import err, out, write_json
+from dispatch.lag import consumer_lags
+from dispatch.stack.errors import StackError
+from dispatch.stack.options import StackOptions, default_run_folder
+from dispatch.stack.state import StackState, part_log, part_statuses, read_state
+from dispatch.stack.supervisor import start_background, stop_background
+from kernel.adapters.migrate import migrate as migrate_database
+from kernel.runtime.settings import ServiceSettings
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+_MIB = 1024 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("up")(up)
+    app.command("down")(down)
+    app.command("status")(status)
+    app.command("logs")(logs)
+    app.command("migrate")(migrate)
+
+
+def up(
+    market: MarketSpec = "synthetic",
+    symbol: Symbol = None,
+    date: Day = None,
+    equity: Equity = 100_000,
+    speed: Speed = 1.0,
+    fill_model: FillModel = "mid",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the synthetic market.")] = 0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget the last run's topics, ledger and venue.")
+    ] = False,
+) -> None:
+    """Start the stack in the background."""
+    options = StackOptions.model_validate(
+        {
+            "run_folder": default_run_folder().path,
+            "fresh": fresh,
+            "params_file": ServiceSettings.from_env(os.environ).params_file,
+            "market": market,
+            "symbol": symbol,
+            "date": date.date() if date else None,
+            "equity": equity,
+            "speed": speed,
+            "fill_model": fill_model,
+            "seed": seed,
+        }
+    )
+    state = start_background(options, on_state=state_shower())
+    for name, url in state.urls.items():
+        out.print(f"{name:<10} {url}")
+    out.print("next: dispatch signal SPY --direction bullish --strategy swing --wait")
+
+
+def down() -> None:
+    """Stop the stack, and a demo that was kept running."""
+    stopped = [
+        f.path
+        for f in (default_run_folder(), demo_folder())
+        if read_state(f) is not None and stop_background(f)
+    ]
+    if not stopped:
+        out.print("nothing was running")
+    for path in stopped:
+        out.print(f"stopped the stack of {path}")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show each process, its memory and last error, and how far each stage lags behind its topic."""
+    state = _running()
+    rows = [
+        {
+            "part": s.record.name,
+            "state": s.record.state if s.alive else "dead",
+            "pid": s.record.process.pid,
+            "memory_mb": round(s.rss_bytes / _MIB),
+            "restarts": s.record.restarts,
+            "last_error": s.record.last_error,
+        }
+        for s in part_statuses(state)
+    ]
+    connection = connect({**os.environ, **state.environment})
+    lags = consumer_lags(connection.kafka, connection.prefix)
+    total = sum(int(str(row["memory_mb"])) for row in rows)
+    if as_json:
+        write_json({"phase": state.phase, "parts": rows, "consumer_lag": lags, "memory_mb": total})
+        return
+    table = Table("part", "state", "pid", "memory", "restarts", "lag", "last error", box=None)
+    for row in rows:
+        name = str(row["part"])
+        lag = lags.get(name.split("-", maxsplit=1)[0])
+        table.add_row(
+            name,
+            str(row["state"]),
+            str(row["pid"]),
+            f"{row['memory_mb']} MB",
+            str(row["restarts"]),
+            "" if lag is None else str(lag),
+            str(row["last_error"] or ""),
+        )
+    out.print(table)
+    out.print(f"memory in all: {total} MB")
+
+
+def logs(
+    part: Annotated[
+        str, typer.Argument(help="signals, selector, sizer, executor, venue, kafka or postgres.")
+    ],
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines from the end.")] = 50,
+) -> None:
+    """Show the end of a part's log."""
+    state = running_stack()
+    if state is not None:
+        out.print(part_log(state, part, lines), markup=False)
+        return
+    left = [path for path in (f.log(part) for f in (default_run_folder(), demo_folder())) if path.exists()]
+    if not left:
+        raise StackError(f"no stack runs here and none left a log of {part!r}")
+    newest = max(left, key=lambda path: path.stat().st_mtime)
+    err.print(f"no stack runs; the last one left {newest}", markup=False)
+    out.print("\n".join(Path(newest).read_text("utf-8", "replace").splitlines()[-lines:]), markup=False)
+
+
+def migrate() -> None:
+    """Bring the tables of DATABASE_URL to today's version."""
+    migrate_database(
+        connect().database_url if "DATABASE_URL" not in os.environ else os.environ["DATABASE_URL"]
+    )
+    err.print("the tables are up to date")
+
+
+def _running() -> StackState:
+    state = running_stack()
+    if state is None:
+        raise StackError("no stack runs here; start one with `dispatch up`")
+    return state

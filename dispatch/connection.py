@@ -1,0 +1,71 @@
+"""Finds the stack a command talks to: servers the environment names, else the stack that runs here."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatch.stack.options import RunFolder, default_run_folder
+from dispatch.stack.state import StackState, read_state
+from kernel.domain.errors import ConfigError
+from kernel.runtime.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where Kafka, Postgres and the venue are, as settings; `environment` holds the same as variables."""
+
+    settings: ServiceSettings
+    environment: Mapping[str, str]
+
+    @property
+    def kafka(self) -> str:
+        """Bootstrap servers."""
+        return self.settings.kafka_bootstrap_servers
+
+    @property
+    def prefix(self) -> str:
+        """Topic prefix."""
+        return self.settings.topic_prefix
+
+    @property
+    def database_url(self) -> str:
+        """Postgres, with its password."""
+        return self.settings.database_url.get_secret_value()
+
+    @property
+    def venue_url(self) -> str:
+        """Trading API of the venue."""
+        return self.settings.apca_api_base_url.rstrip("/")
+
+
+def demo_folder(environ: Mapping[str, str] = os.environ) -> RunFolder:
+    """Return the demo's run folder, apart from that of `dispatch up`."""
+    return RunFolder(default_run_folder(environ).path / "demo")
+
+
+def running_stack(environ: Mapping[str, str] = os.environ) -> StackState | None:
+    """Return the state of the stack of this folder, or of a demo kept running, or None."""
+    return read_state(default_run_folder(environ)) or read_state(demo_folder(environ))
+
+
+def connect(environ: Mapping[str, str] = os.environ) -> Connection:
+    """Return where to connect; raises ConfigError when nothing runs and nothing is named."""
+    if "KAFKA_BOOTSTRAP_SERVERS" in environ:
+        return connection_from(environ)
+    state = running_stack(environ)
+    if state is None or not state.environment:
+        raise ConfigError(
+            "no stack runs here: start one with `dispatch up`, or set KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL"
+        )
+    return connection_from({**environ, **state.environment})
+
+
+def connection_from(environment: Mapping[str, str]) -> Connection:
+    """Return the connection that variables describe."""
+    return Connection(ServiceSettings.from_env(environment), environment)
+
+
+def last_demo_archive(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the last demo's messages are kept, whether there are any or not."""
+    return demo_folder(environ).path / "messages.jsonl"

@@ -1,0 +1,32 @@
+"""What a person sees: results on standard output, progress and errors on standard error.
+
+With `--json` a command writes one JSON document on standard output and nothing else.
+"""
+
+import sys
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+#: Results. Fixed width when piped, so that lines are not folded in a log.
+out = Console(soft_wrap=True, highlight=False)
+#: Progress, warnings, errors.
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def write_json(document: Any) -> None:
+    """Write one JSON document on standard output."""
+    sys.stdout.buffer.write(to_json(document))
+    sys.stdout.flush()
+
+
+def to_json(document: Any) -> bytes:
+    """Return indented JSON; Decimals become numbers, times ISO 8601."""
+    return orjson.dumps(document, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    return float(value) if hasattr(value, "as_tuple") else str(value)

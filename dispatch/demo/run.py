@@ -1,0 +1,139 @@
+"""Runs the demo: plan, send, follow, settle, account. The only part of the demo that touches the world."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from services.signals.core.build import build_signal
+
+from dispatch.connection import Connection
+from dispatch.demo.plan import PlannedSignal
+from dispatch.demo.summary import summarise
+from dispatch.stories.story import Fate, Library, Story
+from dispatch.venue import SimulatedVenue
+from kernel.contracts.messages import Signal
+from kernel.contracts.origin import Origin
+from kernel.contracts.topics import ALL_TOPICS, SIGNALS
+from kernel.domain.params import TradingParams
+from kernel.runtime.clock import SystemClock
+from kernel.runtime.params import load_params
+from kernel.stream.producer import KafkaPublisher
+from kernel.stream.reader import LogReader, StoredRecord
+from kernel.stream.stage import Emission
+
+_SETTLED = frozenset({Fate.FILLED, Fate.ENDED_UNFILLED, Fate.REJECTED})
+#: A limit that is not taken in this time rests; on a recorded day the clock then moves on without it.
+_REST_S = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoRun:
+    """One run against servers that are up. `pace_s`: seconds between signals; `show` gets each settled story."""
+
+    connection: Connection
+    plan: Sequence[PlannedSignal]
+    pace_s: float
+    #: How long the slowest may take after the last was sent.
+    settle_s: float
+    show: Callable[[Story], None]
+    #: Tells parallel runs of the same plan apart: signal ids derive from it.
+    run_id: str
+    records: list[StoredRecord] = field(default_factory=list)
+
+    async def execute(self) -> dict[str, Any]:
+        """Send every signal, wait until each is settled, return the summary."""
+        connection = self.connection
+        venue = SimulatedVenue(connection.venue_url)
+        params = load_params(connection.settings.params_file)
+        library = Library(connection.prefix)
+        follower = _Follower(library, self.records, self.show)
+        intended_at: dict[str, datetime] = {}
+        publisher = KafkaPublisher(connection.kafka, connection.prefix, "demo")
+        topics = [t.full_name(connection.prefix) for t in ALL_TOPICS]
+        async with publisher, LogReader(connection.kafka, topics) as reader:
+            await reader.to_now()
+            following = asyncio.create_task(follower.follow(reader))
+            try:
+                await self._send_all(venue, publisher, params, follower, intended_at)
+                await follower.until_settled(set(intended_at), self.settle_s)
+            finally:
+                following.cancel()
+                with suppress(asyncio.CancelledError):
+                    await following
+        mine = [s for s in library.signals() if s.signal_id in intended_at]
+        return summarise(mine, await venue.accepted_orders(), intended_at)
+
+    async def _send_all(
+        self,
+        venue: SimulatedVenue,
+        publisher: KafkaPublisher,
+        params: TradingParams,
+        follower: "_Follower",
+        intended_at: dict[str, datetime],
+    ) -> None:
+        origin = Origin("signals", self.connection.settings.code_revision(), params.config_hash)
+        next_at = time.monotonic()
+        for planned in self.plan:
+            if planned.market_at is not None:
+                await venue.jump(planned.market_at)
+            await asyncio.sleep(max(0.0, next_at - time.monotonic()))
+            wall_at = SystemClock().now()
+            signal = self._signal(planned, origin, params, await venue.now())
+            intended_at[signal.meta.id] = wall_at
+            await publisher.publish([Emission(SIGNALS, signal)])
+            next_at += self.pace_s
+            if planned.market_at is not None:
+                await follower.until_settled({signal.meta.id}, _REST_S)
+
+    def _signal(self, planned: PlannedSignal, origin: Origin, params: TradingParams, now: datetime) -> Signal:
+        return build_signal(
+            origin,
+            params.signals,
+            underlying=planned.underlying,
+            direction=planned.direction,
+            strategy=planned.strategy,
+            cause=f"{self.run_id}/{planned.number}",
+            setup="demo",
+            now=now,
+        )
+
+
+class _Follower:
+    """Files records as they come and tells when stories settle."""
+
+    def __init__(self, library: Library, records: list[StoredRecord], show: Callable[[Story], None]) -> None:
+        self._library = library
+        self._records = records
+        self._show = show
+        self._settled: set[str] = set()
+        self._news = asyncio.Event()
+
+    async def follow(self, reader: LogReader) -> None:
+        async for record in reader.follow():
+            self._records.append(record)
+            story = self._library.add(record)
+            if story is not None and story.signal_id not in self._settled and _is_settled(story):
+                self._settled.add(story.signal_id)
+                self._show(story)
+                self._news.set()
+
+    async def until_settled(self, signal_ids: set[str], at_most_s: float) -> None:
+        """Return when all of `signal_ids` are settled, or the time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                while not signal_ids <= self._settled:
+                    self._news.clear()
+                    await self._news.wait()
+
+
+def _is_settled(story: Story) -> bool:
+    return story.signal is not None and story.fate in _SETTLED
+
+
+def utc_run_id(now: datetime) -> str:
+    """Return a name for a run begun at `now`."""
+    return f"demo-{now.astimezone(UTC):%Y%m%dT%H%M%S.%f}"

@@ -1,0 +1,1 @@
+"""One signal's life, put together from the topics."""

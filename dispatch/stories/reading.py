@@ -1,0 +1,37 @@
+"""Gathers stories from the running stack's topics, or from the last demo's archive."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dispatch.connection import connect, last_demo_archive, running_stack
+from dispatch.stories import archive
+from dispatch.stories.story import Library
+from kernel.contracts.topics import ALL_TOPICS, DEFAULT_PREFIX, EVIDENCE, Topic
+from kernel.stream.reader import LogReader
+
+
+def read_stories(
+    environ: Mapping[str, str] = os.environ, *, since: datetime | None = None, evidence: bool = False
+) -> Library:
+    """Return every story written since `since` (wall clock; None: all). Without `evidence`, that topic is left out."""
+    saved = last_demo_archive(environ)
+    if "KAFKA_BOOTSTRAP_SERVERS" not in environ and running_stack(environ) is None and saved.exists():
+        library = Library(DEFAULT_PREFIX)
+        library.add_all(r for r in archive.load(saved) if since is None or r.written_at >= since)
+        return library
+    connection = connect(environ)
+    topics = [t for t in ALL_TOPICS if evidence or t.name != EVIDENCE.name]
+    return asyncio.run(_read(connection.kafka, connection.prefix, topics, since))
+
+
+async def _read(kafka: str, prefix: str, topics: list[Topic[Any]], since: datetime | None) -> Library:
+    library = Library(prefix)
+    async with LogReader(kafka, [t.full_name(prefix) for t in topics]) as reader:
+        if since is not None:
+            await reader.since(since)
+        async for record in reader.to_the_end():
+            library.add(record)
+    return library

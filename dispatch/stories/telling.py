@@ -1,0 +1,170 @@
+"""Tells a story: each message, each decision with its arithmetic, the time between them. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from dispatch.stories.story import Chapter, Story
+from kernel.contracts.base import Message
+from kernel.contracts.messages import Evidence, Execution, Rejection, Selection, Signal, Ticket
+from kernel.contracts.parts import AccountView
+from kernel.domain.clock import MARKET_ZONE
+from kernel.domain.money import CONTRACT_MULTIPLIER
+
+#: Messages of one signal in the order of its life, for those written in the same millisecond.
+_ORDER: tuple[type[Message], ...] = (Signal, Evidence, Selection, Ticket, Execution, Rejection)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a story. `after_ms`: real time since the step before."""
+
+    chapter: Chapter
+    headline: str
+    lines: tuple[str, ...]
+    after_ms: float
+
+
+def tell(story: Story) -> list[Step]:
+    """Return the story's steps, oldest first."""
+    steps: list[Step] = []
+    before: datetime | None = None
+    for chapter in in_order(story):
+        after_ms = (chapter.written_at - before).total_seconds() * 1000 if before else 0.0
+        headline, lines = _TELLERS[type(chapter.message)](chapter.message)
+        steps.append(Step(chapter, headline, tuple(lines), after_ms))
+        before = chapter.written_at
+    return steps
+
+
+def in_order(story: Story) -> list[Chapter]:
+    """Return a story's messages by the time they were written, then by their place in its life."""
+    return sorted(story.chapters, key=_place)
+
+
+def _place(chapter: Chapter) -> tuple[datetime, int, int]:
+    sequence = chapter.message.sequence if isinstance(chapter.message, Execution) else 0
+    return chapter.written_at, _ORDER.index(type(chapter.message)), sequence
+
+
+def _signal(m: Any) -> tuple[str, list[str]]:
+    idea = m.idea
+    prices = {
+        "reference": idea.reference_price,
+        "stop": idea.stop_price,
+        "target": idea.target_price,
+        "ATR": idea.atr,
+    }
+    on_underlying = ", ".join(f"{name} ${value:.2f}" for name, value in prices.items() if value is not None)
+    return (
+        f"signal: {idea.underlying} {idea.direction.value} {idea.strategy.value}",
+        [
+            f"from {m.source.value}, setup {m.setup}, good until {market_clock(idea.expires_at)}",
+            *([f"on the underlying: {on_underlying}"] if on_underlying else []),
+        ],
+    )
+
+
+def _evidence(m: Any) -> tuple[str, list[str]]:
+    parts = ", ".join(f"{item.name} {len(item.body):,} B" for item in m.items)
+    return f"evidence of the {m.meta.stage}: {parts}", []
+
+
+def _selection(m: Any) -> tuple[str, list[str]]:
+    leg, score = m.legs[0], m.score
+    return (
+        f"selected {leg.occ_symbol} with quality score {score.total:.1f}/100",
+        [
+            (
+                f"spread {m.spread_pct:.2f}% -> {score.spread:.1f} of 40, volume {m.day_volume} ({m.volume_basis.value}) ->"
+                f" {score.volume:.1f} of 30, delta {m.delta:.2f} -> {score.delta:.1f} of 20,"
+                f" distance {m.distance_pct:.2f}% -> {score.distance:.1f} of 10"
+            ),
+            (
+                f"quote ${leg.bid:.2f} x ${leg.ask:.2f}, mid ${m.mid:.3f}, spot ${m.spot:.2f}, {m.days_to_expiration} days,"
+                f" open interest {leg.open_interest if leg.open_interest is not None else 'unknown'}"
+            ),
+            f"{m.qualified} of {m.candidates} candidates qualified; refused: {_counts(m.rejects)}",
+            _account(m.account),
+        ],
+    )
+
+
+def _ticket(m: Any) -> tuple[str, list[str]]:
+    account: AccountView = m.account
+    available = account.options_buying_power_usd - m.in_flight_usd
+    per_risk, per_cost = m.max_loss_per_contract_usd, m.price_ceiling * CONTRACT_MULTIPLIER
+    return (
+        f"ticket: buy {m.contracts} at ${m.limit_price:.2f}, never above ${m.price_ceiling:.2f}",
+        [
+            _account(account),
+            (
+                f"min(floor({account.risk_budget_usd:.2f} / {per_risk:.2f}) = {_floor(account.risk_budget_usd, per_risk)},"
+                f" cap {m.max_contracts}, floor({available:.2f} / {per_cost:.2f}) = {_floor(available, per_cost)})"
+                f" = {m.contracts}, bound by {m.bound_by.value}"
+            ),
+            (
+                f"at risk ${m.total_risk_usd:.2f}; reserved ${m.reserved_usd:.2f}, in flight before ${m.in_flight_usd:.2f};"
+                f" expires {market_clock(m.expires_at)}"
+            ),
+        ],
+    )
+
+
+def _execution(m: Any) -> tuple[str, list[str]]:
+    price = (
+        f" at ${m.average_fill_price:.2f}"
+        if m.average_fill_price is not None
+        else f", limit ${m.limit_price:.2f}"
+    )
+    lines = [
+        f"order {m.client_order_id} (venue {m.venue_order_id or 'has not answered'}), notional ${m.notional_usd:.2f}"
+    ]
+    return (
+        f"order {m.status.value}: {m.filled_contracts} of {m.contracts} filled{price}",
+        [*lines, *([f"reason: {m.reason}"] if m.reason else [])],
+    )
+
+
+def _rejection(m: Any) -> tuple[str, list[str]]:
+    figures = ", ".join(f"{name} {value}" for name, value in m.figures.items())
+    lines = [m.message, *([figures] if figures else [])]
+    if m.rejects:
+        lines.append(f"contracts refused: {_counts(m.rejects)}")
+    if m.account is not None:
+        lines.append(_account(m.account))
+    return f"refused by the {m.meta.stage}: {m.code.value}", lines
+
+
+_TELLERS: Mapping[type[Message], Callable[[Any], tuple[str, list[str]]]] = {
+    Signal: _signal,
+    Evidence: _evidence,
+    Selection: _selection,
+    Ticket: _ticket,
+    Execution: _execution,
+    Rejection: _rejection,
+}
+
+
+def _account(account: AccountView) -> str:
+    return (
+        f"account {account.account_id}: tier {account.tier}, equity ${account.equity_usd:,.2f}, options buying power"
+        f" ${account.options_buying_power_usd:,.2f}, {account.risk_pct.normalize():f}% = ${account.risk_budget_usd:,.2f} per trade"
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return (
+        ", ".join(f"{count} {code}" for code, count in sorted(counts.items(), key=lambda i: -i[1])) or "none"
+    )
+
+
+def _floor(amount: Decimal, per: Decimal) -> int:
+    return max(0, int(amount // per))
+
+
+def market_clock(moment: datetime) -> str:
+    """Return an instant as a trader reads it, in the exchange's zone."""
+    return f"{moment.astimezone(MARKET_ZONE):%Y-%m-%d %H:%M:%S %Z}"
