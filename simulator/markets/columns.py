@@ -5,8 +5,9 @@
 3. Arrays are shared between callers and must not be written to.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,9 @@ class ChainColumns:
     greeks: GreekColumns
 
 
+C = TypeVar("C", QuoteColumns, TradeColumns, BarColumns)
+
+
 def microseconds(at: datetime) -> int:
     """Return an aware datetime as microseconds since the epoch."""
     return (at - _EPOCH) // _MICROSECOND
@@ -100,6 +104,11 @@ def microseconds(at: datetime) -> int:
 def moment(at_us: int) -> datetime:
     """Return the aware UTC datetime of `at_us` microseconds since the epoch."""
     return _EPOCH + timedelta(microseconds=int(at_us))
+
+
+def take(columns: C, rows: Ints) -> C:
+    """Return the chosen rows of quotes, trades or bars."""
+    return replace(columns, **{field.name: getattr(columns, field.name)[rows] for field in fields(columns)})
 
 
 def no_bars(count: int) -> BarColumns:

@@ -55,7 +55,7 @@ def listed(
 ) -> Listing:
     """Return what `session` lists, given the previous close, less what expired before `today`."""
     contracts = [
-        OptionSymbol(name.symbol, expiration, right, Decimal(str(strike)))
+        OptionSymbol(name.symbol, expiration, right, Decimal(round(strike * 1000)) / 1000)
         for expiration in expirations(name, session.day, calendar)
         if expiration >= today
         for right in (Right.CALL, Right.PUT)
