@@ -1,6 +1,5 @@
 """The composition root: joins a market and settings to a running venue's ASGI application."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -26,12 +25,10 @@ from simulator.market_view import MarketView
 from simulator.markets.market import Market
 from simulator.settings import VenueSettings
 from simulator.shell import VenueShell
+from simulator.ticker import Ticker
 from simulator.venue.account import Account
 from simulator.venue.fills import FillRules
 from simulator.venue.identity import uuid_of
-
-#: How often orders are looked at, real seconds.
-TICK_S = 0.02
 
 
 def build_desk(market: Market, settings: VenueSettings) -> Desk:
@@ -63,19 +60,18 @@ def build_desk(market: Market, settings: VenueSettings) -> Desk:
 
 def build_app(desk: Desk) -> FastAPI:
     """Return the ASGI application of `desk`; while it lives, time passes for its orders."""
+    ticker = Ticker(desk)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        ticking = asyncio.create_task(_tick_for_ever(desk))
+        ticker.start()
         yield
-        ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await ticking
+        await ticker.stop()
         desk.journal.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     for router in (
-        control_routes(desk),
+        control_routes(desk, ticker),
         account_routes(desk, opened_at=desk.clock.now()),
         reference_routes(desk),
         order_routes(desk),
@@ -91,17 +87,14 @@ def build_app(desk: Desk) -> FastAPI:
     return app
 
 
-async def _tick_for_ever(desk: Desk) -> None:
-    while True:
-        desk.tick()
-        await asyncio.sleep(TICK_S)
-
-
 async def _bad_request(_request: Request, error: Exception) -> Response:
     return answer({"code": 40010000, "message": str(error)}, 400)
 
 
 async def _outside_the_market(_request: Request, error: Exception) -> Response:
+    """The market has no prices or sessions there; a missing key or index is a defect and no such answer."""
+    if isinstance(error, KeyError | IndexError):
+        raise error
     return answer({"code": 50310000, "message": str(error)}, 503)
 
 

@@ -11,7 +11,7 @@ from simulator.settings import read_settings
 from simulator.venue.fills import FillModel
 
 
-def command(
+def command(  # noqa: PLR0917  typer calls it by name
     market: Annotated[str | None, typer.Option(help="synthetic, or lean:FOLDER for a recorded day.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Underlying; needed for a recorded day.")] = None,
     date: Annotated[str | None, typer.Option(help="Day of the market, YYYY-MM-DD.")] = None,

@@ -14,8 +14,9 @@ from simulator.faults import Faults
 from simulator.hub import UpdateHub
 from simulator.journal import Journal
 from simulator.market_view import MarketView
-from simulator.venue.account import Account, Changes, Timing
+from simulator.venue.account import Account
 from simulator.venue.intake import read_order
+from simulator.venue.lifecycle import Changes, Timing
 from simulator.venue.orders import Order, OrderEvent, OrderRequest
 from simulator.venue.refusals import Refusal
 from simulator.venue.rules import Hours, check_expiry, check_tradable, expiry_of
@@ -85,7 +86,7 @@ class Desk:
         return self.account.submit(request, now=at, timing=self._timing(request, hours, at), quote=quote)
 
     def _check_opening(self, request: OrderRequest, hours: Hours, at: datetime) -> Refusal | None:
-        intent = self.account.infer_intent(request)
+        intent = self.account.intent_of(request)
         return (
             intent
             if isinstance(intent, Refusal)

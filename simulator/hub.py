@@ -37,6 +37,11 @@ class UpdateHub:
         self._faults = faults
         self._subscriber: Subscriber | None = None
 
+    @property
+    def is_listened_to(self) -> bool:
+        """Tell whether a connection listens."""
+        return self._subscriber is not None and self._subscriber.listens
+
     def join(self) -> Subscriber | None:
         """Return the connection's place, or None when it is taken."""
         if self._subscriber is not None:
@@ -52,7 +57,7 @@ class UpdateHub:
     def publish(self, message: bytes) -> None:
         """Send an update to whoever listens, unless a fault has it otherwise."""
         fault = self._faults.take(UPDATE_FAULTS, "/stream")
-        if self._subscriber is None or not self._subscriber.listens:
+        if self._subscriber is None or not self.is_listened_to:
             return
         copies = {None: 1, FaultKind.DROP_UPDATES: 0, FaultKind.DUPLICATE_UPDATES: 2}
         for _ in range(copies[fault.kind if fault else None]):

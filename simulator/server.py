@@ -1,6 +1,7 @@
 """Runs a venue over HTTP: in the foreground (`serve`) or in a thread (`VenueThread`)."""
 
 import json
+import logging
 import socket
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from simulator.settings import VenueSettings
 
 #: A client's pooled connection outlives its pauses; a server that closes first breaks the next order's POST.
 _KEEP_ALIVE_S = 75
-_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 30.0
 
 
 def serve(settings: VenueSettings) -> None:
@@ -52,8 +53,13 @@ class VenueThread:
         return self.url.replace("http", "ws", 1) + "/stream"
 
     def __enter__(self) -> Self:
-        """Start, and return once it answers: the listener is open from the beginning, so requests only wait."""
+        """Start, and return once it serves."""
         self._thread.start()
+        while not self._server.started:
+            self._thread.join(0.005)
+            if not self._thread.is_alive():
+                msg = "the venue ended while it started; its log says why"
+                raise RuntimeError(msg)
         return self
 
     def __exit__(
@@ -61,15 +67,24 @@ class VenueThread:
     ) -> None:
         """Stop and wait for the end."""
         self._server.should_exit = True
-        self._thread.join(_START_TIMEOUT_S)
+        self._thread.join(_STOP_TIMEOUT_S)
         self._listener.close()
 
 
+class _DenialIsNoError(logging.Filter):
+    """Uvicorn calls a websocket that was refused with a status an error; the refusal is the venue's answer."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "without completing handshake" not in record.getMessage()
+
+
 def _server(desk: Desk) -> uvicorn.Server:
+    logging.getLogger("uvicorn.error").addFilter(_DENIAL_IS_NO_ERROR)
     return uvicorn.Server(
         uvicorn.Config(
             build_app(desk),
             access_log=False,
+            log_config=None,
             log_level="warning",
             # The control API trusts the peer's address: no header may replace it.
             proxy_headers=False,
@@ -80,9 +95,21 @@ def _server(desk: Desk) -> uvicorn.Server:
     )
 
 
+_DENIAL_IS_NO_ERROR = _DenialIsNoError()
+
+
 def _listen(settings: VenueSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it every answer waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _write_ready_file(path: Path | None, listener: socket.socket) -> None:

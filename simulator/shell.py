@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import logging
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
@@ -19,6 +20,8 @@ from simulator.faults import REQUEST_FAULTS, Fault, FaultKind
 from simulator.wire_time import rfc3339
 
 CLOCK_HEADER = "X-Venue-Clock"
+
+_log = logging.getLogger(__name__)
 
 _DEFAULT_STATUS = {FaultKind.DOWN: 503, FaultKind.ERROR_BEFORE_ACCEPT: 500, FaultKind.ERROR_AFTER_ACCEPT: 504}
 
@@ -81,7 +84,12 @@ class VenueShell:
                 message["headers"] = [*message["headers"], (CLOCK_HEADER.lower().encode(), header.encode())]
             await send(message)
 
-        await app(scope, receive, with_clock)
+        try:
+            await app(scope, receive, with_clock)
+        except Exception:  # noqa: BLE001  whatever failed, the client gets an answer and the log the reason
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            failure = answer({"code": 50010000, "message": "internal server error occurred"}, 500)
+            await failure(scope, receive, with_clock)
 
     def _journal(self, scope: Scope, status: int) -> None:
         state: dict[str, Any] = scope["state"]

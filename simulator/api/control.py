@@ -11,6 +11,7 @@ from simulator.api.requests import BadRequest, instant, whole_number
 from simulator.api.wire import answer, raw_answer
 from simulator.desk import Desk
 from simulator.faults import Fault
+from simulator.ticker import Ticker
 from simulator.wire_time import rfc3339
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,13 +26,14 @@ class ClockChange(BaseModel):
     speed: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
-def control_routes(desk: Desk) -> APIRouter:
+def control_routes(desk: Desk, ticker: Ticker) -> APIRouter:
     """Return the control routes; the shell lets only loopback in."""
     router = APIRouter()
 
     @router.get("/healthz")
     async def healthz() -> Response:
-        return answer({"status": "ok", "market": desk.view.market.name})
+        status = "ok" if ticker.is_running else "orders no longer trade"
+        return answer({"status": status, "market": desk.view.market.name}, 200 if ticker.is_running else 503)
 
     @router.get("/sim/clock")
     async def read_clock(request: Request) -> Response:

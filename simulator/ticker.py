@@ -1,0 +1,46 @@
+"""Lets time pass for the desk's orders, a few dozen times a second."""
+
+import asyncio
+import contextlib
+import logging
+
+from simulator.desk import Desk
+
+#: How often orders are looked at, real seconds.
+TICK_S = 0.02
+
+_log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """A task that ticks until it is stopped; a tick that fails ends it, and the venue is then unhealthy."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Tick `desk`; nothing runs before `start`."""
+        self._desk = desk
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether orders still trade."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End, and wait for it."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self._desk.tick()
+            except Exception:  # noqa: BLE001  whatever failed, the venue must say that it stopped trading
+                _log.exception("orders no longer trade: a tick failed")
+                return
+            await asyncio.sleep(TICK_S)
