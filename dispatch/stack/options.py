@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from kernel.contracts.topics import DEFAULT_PREFIX
 from kernel.runtime.settings import PROJECT_ROOT
@@ -47,9 +47,21 @@ class StackOptions(BaseModel):
     fill_model: Literal["nbbo", "mid"] = "nbbo"
     seed: int = 0
 
+    @field_validator("run_folder", "params_file")
+    @classmethod
+    def _seen_from_here(cls, path: Path) -> Path:
+        """The stack's processes run in other folders than the one these options were given in."""
+        return path.absolute()
+
+    @field_validator("market")
+    @classmethod
+    def _market_seen_from_here(cls, market: str) -> str:
+        kind, colon, folder = market.partition(":")
+        return f"{kind}:{Path(folder).absolute()}" if colon else market
+
     @property
     def folder(self) -> "RunFolder":
-        return RunFolder(self.run_folder.absolute())
+        return RunFolder(self.run_folder)
 
     def venue_environment(self) -> dict[str, str]:
         """The simulator's settings as it reads them (SIMULATOR_*)."""

@@ -159,7 +159,7 @@ class LocalStack:
         token = self._given.get("DISPATCH_WEBHOOK_TOKEN") or secrets.token_urlsafe(24)
         settings = {
             "DISPATCH_TOPIC_PREFIX": self.options.topic_prefix,
-            "DISPATCH_PARAMS_FILE": str(self.options.params_file.absolute()),
+            "DISPATCH_PARAMS_FILE": str(self.options.params_file),
             "DISPATCH_WEBHOOK_TOKEN": token,
         }
         return settings | ({"DISPATCH_REVISION": self.options.revision} if self.options.revision else {})
