@@ -5,23 +5,45 @@ from typing import NoReturn
 
 import typer
 
-from dispatch.commands import explain, market, run, schemas, stack, topics, why
 from dispatch.console import err
+from dispatch.lazy import LazyGroup
 from kernel.domain.errors import ConfigError, TradingError
+
+#: Command → where it is. A module is imported when its command is used: `explain score` needs no Kafka client.
+COMMANDS = {
+    "demo": "dispatch.commands.demo:demo",
+    "up": "dispatch.commands.stack:up",
+    "down": "dispatch.commands.stack:down",
+    "status": "dispatch.commands.stack:status",
+    "logs": "dispatch.commands.stack:logs",
+    "signal": "dispatch.commands.signal:signal",
+    "explain": "dispatch.commands.explain:app",
+    "trace": "dispatch.commands.why:trace",
+    "report": "dispatch.commands.why:report",
+    "topics": "dispatch.commands.topics:app",
+    "schemas": "dispatch.commands.schemas:app",
+    "migrate": "dispatch.commands.stack:migrate",
+    "simulator": "simulator.cli:command",
+}
+
+
+class _Commands(LazyGroup):
+    places = COMMANDS
+
 
 app = typer.Typer(
     name="dispatch",
+    cls=_Commands,
     help="Options auto-trader on Alpaca paper: run it, ask it why, look back.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
 )
-for part in (run, stack, why, market, topics, schemas):
-    part.register(app)
-app.add_typer(explain.app, name="explain")
-app.add_typer(topics.app, name="topics")
-app.add_typer(schemas.app, name="schemas")
+
+
+@app.callback()
+def root() -> None:
+    """Options auto-trader on Alpaca paper: run it, ask it why, look back."""
 
 
 def main() -> NoReturn:

@@ -1,32 +1,46 @@
-"""`dispatch explain score|size|chain`: the arithmetic, without sending anything."""
+"""`dispatch explain score|size`: the arithmetic, without sending anything."""
 
-import asyncio
 import os
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from rich.table import Table
 
-from dispatch.chain_view import ChainView, view_chain
-from dispatch.connection import connect
 from dispatch.console import out, write_json
+from dispatch.lazy import LazyGroup
 from kernel.domain.errors import ConfigError
-from kernel.domain.options import Direction, Strategy
+from kernel.domain.options import Strategy
 from kernel.domain.params import TradingParams
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings
-from services.selector.core.ranking import RankedContract
 from services.selector.core.scoring import score as score_of
 from services.sizer.core.explain import Scaling, explain_size
 
-app = typer.Typer(no_args_is_help=True, help="Show the arithmetic of a decision.")
+
+class _Explanations(LazyGroup):
+    places: ClassVar = {
+        "score": "dispatch.commands.explain:score",
+        "size": "dispatch.commands.explain:size",
+        "chain": "dispatch.commands.explain_chain:chain",
+    }
+
+
+app = typer.Typer(
+    cls=_Explanations, no_args_is_help=True, add_completion=False, help="Show the arithmetic of a decision."
+)
+
+
+@app.callback()
+def group() -> None:
+    """Show the arithmetic of a decision."""
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 StrategyOption = Annotated[Strategy, typer.Option("--strategy", help="Whose bands and multiplier apply.")]
 _PARTS = ("spread", "volume", "delta", "distance", "total")
 
 
-@app.command("score")
 def score(
     spread_pct: Annotated[float, typer.Option("--spread-pct", min=0, help="(ask - bid) / mid x 100.")],
     volume: Annotated[int, typer.Option("--volume", min=0, help="Contracts traded today.")],
@@ -59,7 +73,6 @@ def score(
     out.print(f"{verdict}: the minimum is {params.min_score:g}")
 
 
-@app.command("size")
 def size(
     buying_power: Annotated[str, typer.Option("--buying-power", help="Options buying power, USD.")],
     premium: Annotated[str, typer.Option("--premium", help="The option's mid, USD per share.")],
@@ -90,85 +103,6 @@ def size(
         table.add_row(key, *(str(by[key]) for by in scalings.values()))
     out.print(table)
     out.print(f"configured: {result['scaling']}")
-
-
-@app.command("chain")
-def chain(
-    underlying: Annotated[str, typer.Argument(help="Underlying, e.g. SPY.")],
-    strategy: StrategyOption = Strategy.SWING,
-    direction: Annotated[
-        Direction, typer.Option("--direction", help="bullish looks at calls, bearish at puts.")
-    ] = Direction.BULLISH,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many to show.")] = 10,
-    as_json: AsJson = False,
-) -> None:
-    """Score every contract of the venue's chain now, with the reason of each rejected one."""
-    connection = connect()
-    view = asyncio.run(view_chain(connection.settings, underlying.upper(), direction, strategy))
-    if as_json:
-        write_json(_chain_json(view, top))
-        return
-    _show_chain(view, top)
-
-
-def _chain_json(view: ChainView, top: int) -> dict[str, Any]:
-    return {
-        "underlying": view.underlying,
-        "market_time": view.now.isoformat(),
-        "spot": float(view.spot),
-        "candidates": view.ranking.candidates,
-        "qualified": view.ranking.qualified,
-        "rejects": {reason.value: count for reason, count in view.ranking.rejects.items()},
-        "contracts": [_contract_json(row) for row in view.ranking.rows(top)],
-    }
-
-
-def _contract_json(row: RankedContract) -> dict[str, Any]:
-    return {
-        "occ_symbol": row.occ_symbol,
-        "strike": float(row.strike),
-        "days_to_expiration": row.days_to_expiration,
-        "bid": float(row.bid),
-        "ask": float(row.ask),
-        "spread_pct": row.spread_pct,
-        "volume": row.volume,
-        "volume_basis": row.volume_basis.value,
-        "delta": row.delta,
-        "open_interest": row.open_interest,
-        "distance_pct": row.distance_pct,
-        "score": row.score.model_dump() if row.score else None,
-        "reason": row.reason.value if row.reason else None,
-    }
-
-
-def _show_chain(view: ChainView, top: int) -> None:
-    ranking = view.ranking
-    out.print(
-        f"{view.underlying} ${view.spot:.2f}: {ranking.candidates} candidates, {ranking.qualified} qualify, one may cost ${view.budget_usd:.0f}"
-    )
-    table = Table(
-        "contract", "days", "bid", "ask", "spread", "volume", "delta", "dist", "score", "verdict", box=None
-    )
-    for row in ranking.rows(top):
-        table.add_row(
-            row.occ_symbol,
-            str(row.days_to_expiration),
-            f"{row.bid:.2f}",
-            f"{row.ask:.2f}",
-            _or_dash(row.spread_pct, ".1f", "%"),
-            str(row.volume),
-            _or_dash(row.delta, ".2f"),
-            f"{row.distance_pct:.1f}%",
-            _or_dash(row.score.total if row.score else None, ".1f"),
-            row.reason.value if row.reason else "ok",
-        )
-    out.print(table)
-    for reason, count in sorted(ranking.rejects.items(), key=lambda item: -item[1]):
-        out.print(f"  {count:>5} x {reason.value}")
-
-
-def _or_dash(value: float | None, spec: str, unit: str = "") -> str:
-    return "-" if value is None else f"{value:{spec}}{unit}"
 
 
 def _params() -> TradingParams:

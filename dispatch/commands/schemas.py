@@ -8,11 +8,7 @@ from kernel.contracts.compatibility import check_contracts
 
 from dispatch.console import out, write_json
 
-app = typer.Typer(no_args_is_help=True, help="The contracts of record.")
-
-
-def register(_app: typer.Typer) -> None:
-    """Nothing at the top level: `schemas` is a group of its own."""
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The contracts of record.")
 
 
 @app.callback()

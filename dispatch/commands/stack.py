@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dispatch.commands.run import Day, Equity, FillModel, MarketSpec, Speed, Symbol, state_shower
+from dispatch.commands.demo import Day, Equity, FillModel, MarketSpec, Speed, Symbol, state_shower
 from dispatch.connection import connect, demo_folder, running_stack
 from dispatch.console import err, out, write_json
 from dispatch.lag import consumer_lags
@@ -20,15 +20,6 @@ from kernel.runtime.settings import ServiceSettings
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 _MIB = 1024 * 1024
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("up")(up)
-    app.command("down")(down)
-    app.command("status")(status)
-    app.command("logs")(logs)
-    app.command("migrate")(migrate)
 
 
 def up(

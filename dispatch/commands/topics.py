@@ -17,13 +17,9 @@ from kernel.stream.dead_letter import read_headers
 from kernel.stream.producer import KafkaPublisher
 from kernel.stream.reader import LogReader, StoredRecord
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and read topics.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make, list and read topics.")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 _HEX_SHOWN = 64
-
-
-def register(_app: typer.Typer) -> None:
-    """Nothing at the top level: `topics` is a group of its own."""
 
 
 @app.command("create")

@@ -24,12 +24,6 @@ class UnknownSignal(TradingError):
     """No message carries that id."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("trace")(trace)
-    app.command("report")(report)
-
-
 def trace(
     signal_id: Annotated[str, typer.Argument(help="The signal's id, or its first characters.")],
     as_json: AsJson = False,

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from services.signals.core.build import build_signal
-
 from dispatch.connection import Connection
 from dispatch.demo.plan import PlannedSignal
 from dispatch.demo.summary import summarise
@@ -24,6 +22,7 @@ from kernel.runtime.params import load_params
 from kernel.stream.producer import KafkaPublisher
 from kernel.stream.reader import LogReader, StoredRecord
 from kernel.stream.stage import Emission
+from services.signals.core.build import build_signal
 
 _SETTLED = frozenset({Fate.FILLED, Fate.ENDED_UNFILLED, Fate.REJECTED})
 #: A limit that is not taken in this time rests; on a recorded day the clock then moves on without it.

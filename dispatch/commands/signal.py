@@ -1,4 +1,4 @@
-"""`dispatch signal` and `dispatch simulator`."""
+"""`dispatch signal`."""
 
 import asyncio
 import os
@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from services.signals.core.build import build_signal
 
 from dispatch.connection import Connection, connect
 from dispatch.console import err, out, write_json
@@ -27,16 +26,10 @@ from kernel.runtime.params import load_params
 from kernel.stream.producer import KafkaPublisher
 from kernel.stream.reader import LogReader
 from kernel.stream.stage import Emission
-from simulator.cli import command as simulator
+from services.signals.core.build import build_signal
 
 _WAIT_S = 30.0
 _OVER = frozenset({Fate.FILLED, Fate.ENDED_UNFILLED, Fate.REJECTED})
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("signal")(signal)
-    app.command("simulator")(simulator)
 
 
 def signal(

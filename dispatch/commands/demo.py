@@ -51,11 +51,6 @@ JsonFile = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(demo)
-
-
 def demo(
     signals: Signals = 24,
     market: MarketSpec = "synthetic",
