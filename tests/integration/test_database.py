@@ -1,0 +1,162 @@
+"""Database, migrations and the decision log against a real Postgres."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from kernel.adapters.decision_log import DecisionLog
+from kernel.adapters.migrate import migrate
+from kernel.adapters.postgres import Database
+from kernel.contracts.codec import Codec
+from kernel.contracts.topics import TICKETS
+from kernel.domain.errors import DatabaseUnavailable
+from kernel.stream.stage import Emission
+from kernel.testing.builders import a_ticket
+
+pytestmark = pytest.mark.integration
+CREATE = "CREATE TABLE kept (word text PRIMARY KEY)"
+
+
+@pytest.fixture
+async def database(database_url):
+    database = Database(database_url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def words(database: Database) -> list[str]:
+    async with database.transaction() as connection:
+        cursor = await connection.execute("SELECT word FROM kept ORDER BY word")
+        return [row[0] for row in await cursor.fetchall()]
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {row[0] for row in rows}
+
+
+async def test_a_transaction_is_kept_whole_or_not_at_all(database):
+    async with database.transaction() as connection:
+        await connection.execute(CREATE)
+        await connection.execute("INSERT INTO kept VALUES ('first')")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with database.transaction() as connection:
+            await connection.execute("INSERT INTO kept VALUES ('second'); SELECT 1 / 0")
+    assert await words(database) == ["first"]
+
+
+async def test_every_session_speaks_utc_and_bounds_its_statements(database):
+    async with database.transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT current_setting('timezone'), current_setting('statement_timeout'),"
+            " current_setting('transaction_isolation')"
+        )
+        assert await cursor.fetchone() == ("UTC", "10s", "read committed")
+
+
+async def test_a_statement_that_is_stuck_counts_as_a_lost_database(database):
+    with pytest.raises(DatabaseUnavailable, match="statement timeout"):
+        async with database.transaction() as connection:
+            await connection.execute("SET LOCAL statement_timeout = 20; SELECT pg_sleep(30)")
+
+
+async def test_a_connection_killed_by_the_server_is_transient_and_the_next_one_works(database):
+    with pytest.raises(DatabaseUnavailable):
+        async with database.transaction() as connection:
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    async with database.transaction() as connection:
+        cursor = await connection.execute("SELECT 1")
+        assert await cursor.fetchone() == (1,)
+
+
+async def test_a_mistake_in_a_statement_is_not_taken_for_an_outage(database):
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        async with database.transaction() as connection:
+            await connection.execute("SELECT * FROM nowhere")
+
+
+async def test_a_row_there_already_is_not_taken_for_an_outage(database):
+    async with database.transaction() as connection:
+        await connection.execute(CREATE)
+        await connection.execute("INSERT INTO kept VALUES ('first')")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        async with database.transaction() as connection:
+            await connection.execute("INSERT INTO kept VALUES ('first')")
+
+
+def test_migrating_twice_changes_nothing(database_url):
+    migrate(database_url)
+    once = tables(database_url)
+    migrate(database_url)
+    assert tables(database_url) == once
+    assert {"dispatch_decisions", "dispatch_accounts", "dispatch_reservations"} <= once
+
+
+def test_several_processes_may_migrate_at_once(database_url):
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(migrate, database_url) for _ in range(4)]:
+            done.result()
+    with psycopg.connect(database_url) as connection:
+        assert len(connection.execute("SELECT version_num FROM alembic_version").fetchall()) == 1
+
+
+def test_a_server_that_is_not_there_is_transient_and_the_password_is_not_told():
+    with pytest.raises(DatabaseUnavailable) as lost:
+        migrate("postgresql://dispatch:s3cret@127.0.0.1:1/dispatch")
+    assert "s3cret" not in str(lost.value)
+
+
+async def test_the_recorded_answer_is_recalled_to_the_byte(database_url, database):
+    migrate(database_url)
+    log, codec = DecisionLog("sizer"), Codec()
+    answer = [Emission(TICKETS, a_ticket()), Emission(TICKETS, a_ticket("signal-2"))]
+    async with database.transaction() as connection:
+        assert await log.recall(connection, "selection-1") is None
+        assert await log.record(connection, "selection-1", answer)
+    async with database.transaction() as connection:
+        recalled = await log.recall(connection, "selection-1")
+    assert [(e.topic.name, codec.encode(e.topic, e.message)) for e in recalled] == [
+        (e.topic.name, codec.encode(e.topic, e.message)) for e in answer
+    ]
+
+
+async def test_the_first_answer_stays_and_the_second_is_told_so(database_url, database):
+    migrate(database_url)
+    log = DecisionLog("sizer")
+    async with database.transaction() as connection:
+        assert await log.record(connection, "selection-1", [Emission(TICKETS, a_ticket())])
+    async with database.transaction() as connection:
+        assert not await log.record(connection, "selection-1", [])
+        (kept,) = await log.recall(connection, "selection-1")
+    assert kept.message == a_ticket()
+
+
+async def test_an_answer_of_nothing_is_an_answer(database_url, database):
+    migrate(database_url)
+    log = DecisionLog("executor")
+    async with database.transaction() as connection:
+        await log.record(connection, "ticket-1", [])
+        assert await log.recall(connection, "ticket-1") == []
+
+
+async def test_two_stages_answer_the_same_input_apart(database_url, database):
+    migrate(database_url)
+    async with database.transaction() as connection:
+        assert await DecisionLog("sizer").record(connection, "input", [Emission(TICKETS, a_ticket())])
+        assert await DecisionLog("executor").recall(connection, "input") is None
+        assert await DecisionLog("executor").record(connection, "input", [])
+
+
+async def test_of_two_workers_recording_at_once_exactly_one_is_first(database_url, database):
+    migrate(database_url)
+    log = DecisionLog("sizer")
+
+    async def record(cause: str) -> bool:
+        async with database.transaction() as connection:
+            return await log.record(connection, "input", [Emission(TICKETS, a_ticket(cause))])
+
+    assert sorted(await asyncio.gather(record("one"), record("other"))) == [False, True]
