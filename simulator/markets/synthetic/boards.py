@@ -13,7 +13,7 @@ from simulator.markets.rows import quote_at
 from simulator.markets.sessions import SessionIndex, length_s, second_of
 from simulator.markets.synthetic.board import Board, starts_us
 from simulator.markets.synthetic.flow import Flow, flow_of, open_interest
-from simulator.markets.synthetic.listing import Listing, is_expired, listed, listing_of
+from simulator.markets.synthetic.listing import Listing, is_alive, listed, listing_of
 from simulator.markets.synthetic.surface import surface_of
 from simulator.markets.synthetic.tape import StockTape
 from simulator.markets.synthetic.universe import Underlying
@@ -39,11 +39,11 @@ class OptionBoards:
         return self._board(name, session, first), second_of(session, at)
 
     def quote(self, name: Underlying, contract: OptionSymbol, at: datetime) -> Quote | None:
-        """Return a contract's quote, None once it has expired.
+        """Return a contract's quote, None when there is no such contract (any more).
 
         A contract that has left the listed strikes is quoted still: a position in it can be closed.
         """
-        if is_expired(contract, market_day(at), self._sessions.calendar):
+        if not is_alive(name, contract, market_day(at), self._sessions.calendar):
             return None
         board, second = self.at(name, at)
         row = board.rows.get(str(contract))

@@ -104,9 +104,21 @@ def years_left(listing: Listing, at_us: Ints | int) -> Floats:
     return np.asarray(np.maximum(listing.expires_us - at_us, 0) / (365 * 24 * 3600 * 1e6))
 
 
-def is_expired(contract: OptionSymbol, today: date, calendar: TradingCalendar) -> bool:
-    """Tell whether the day of the contract's last session is over; until midnight it stays on the board."""
-    return calendar.last_session_on_or_before(contract.expiration).day < today
+def is_alive(name: Underlying, contract: OptionSymbol, today: date, calendar: TradingCalendar) -> bool:
+    """Tell whether the name lists contracts like this one and its day is not over; it ends at midnight."""
+    last = today + timedelta(days=DAYS_LISTED)
+    on_step = contract.strike % Decimal(str(name.strike_step_usd)) == 0
+    return (
+        on_step and today <= contract.expiration <= last and _expires_on(name, contract.expiration, calendar)
+    )
+
+
+def _expires_on(name: Underlying, day: date, calendar: TradingCalendar) -> bool:
+    """Tell whether `day` is an expiration, itself or for the holidays that follow it."""
+    session = calendar.session_on(day)
+    following = [day + timedelta(days=ahead) for ahead in range(_DAYS_OF_ALL_WEEKLIES)]
+    until = next((i for i, later in enumerate(following) if i and calendar.session_on(later)), len(following))
+    return session is not None and any(later.weekday() in name.expires_on for later in following[:until])
 
 
 def _strikes(name: Underlying, reference_usd: float, days: int) -> list[float]:

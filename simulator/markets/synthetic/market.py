@@ -18,8 +18,9 @@ from simulator.markets.synthetic.surface import RATE
 from simulator.markets.synthetic.tape import StockTape
 from simulator.markets.synthetic.universe import UNDERLYINGS, Underlying
 
-#: A usual Wednesday: the day a market opens at when none is asked for, so that a seed alone names every figure.
-DEFAULT_DAY = date(2026, 6, 10)
+#: The day a market opens at when none is asked for, so that a seed alone names every figure: a Friday, on which every
+#: name has contracts that expire; with the default seed opening ranges break and a trend resumes after the start.
+DEFAULT_DAY = date(2026, 6, 5)
 _DAYS_BEFORE = 200
 _DAYS_AFTER = 400
 #: Late enough for an opening range to stand and for volumes to have grown.

@@ -2,14 +2,15 @@
 
 Entry points: `PathMaker.path`, `PathMaker.levels`.
 1. A session's path depends on seed, symbol and date alone; it does not matter which day the market was opened at.
-2. Closes wander around the name's usual price: a slowly forgotten random walk plus a wave of about three months, so
-   that trends of several weeks come and go.
+2. Closes wander around the name's usual price: a slowly forgotten random walk plus waves, so that trends of several
+   weeks come and go with pullbacks in them.
 3. Within a session the path leads from an overnight gap to the close along a profile (a breakout after a quiet
    opening, a steady drift, or a late move) with noise around it, livelier at the open and the close.
 """
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -24,15 +25,18 @@ MINUTE_S = 60
 _SESSIONS_PER_YEAR = 252
 _FIRST_DAY = np.datetime64("1990-01-01")
 _LAST_DAY = np.datetime64("2070-01-01")
-#: What a close keeps of the one before (half forgotten after 46 sessions).
-_MEMORY = 0.985
-_WAVE_SESSIONS = 65.0
-_WAVE_SIZE = 5.0
+#: What a close keeps of the one before (half forgotten after 23 sessions).
+_MEMORY = 0.97
+#: Length in sessions and size in daily deviations: a season's trend, and the dips within it.
+_WAVES = ((90.0, 4.5), (14.0, 1.4))
 _GAP_SHARE = 0.3
 _GAP_NOISE = 0.2
 _INTRADAY_NOISE = 0.7
 _BREAKOUT_SHARE = 0.5
 _STEADY_SHARE = 0.8
+_DRIFT_SURGE = 0.3
+#: Sessions are whole or half days.
+_LENGTHS_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +72,7 @@ class PathMaker:
         way = _profile(chance, seconds) * (end - start - gap)
         noise = _INTRADAY_NOISE * daily * _bridge(chance, seconds)
         prices = np.round(np.exp(start + gap + way + noise), 2)
-        return Path(session, prices, _volumes(chance, name, prices))
+        return Path(session, prices, _volumes(chance, name, prices, way))
 
     def _level(self, name: Underlying, day: date) -> float:
         if name.symbol not in self._levels:
@@ -81,15 +85,18 @@ class PathMaker:
         daily = name.volatility / np.sqrt(_SESSIONS_PER_YEAR)
         steps = chance.standard_normal(days.size).tolist()
         walk = np.array(list(accumulate(steps, lambda kept, step: _MEMORY * kept + step)))
-        wave = _WAVE_SIZE * np.sin(2 * np.pi * (days / _WAVE_SESSIONS + chance.random()))
-        return np.asarray(np.log(name.price_usd) + daily * (walk + wave))
+        waves = sum(size * np.sin(2 * np.pi * (days / length + chance.random())) for length, size in _WAVES)
+        return np.asarray(np.log(name.price_usd) + daily * (walk + waves))
 
 
+@lru_cache(_LENGTHS_KEPT)
 def activity(seconds: int) -> Floats:
-    """Return how much of a session's activity is over at each second, from 0 to 1: a U-shaped day."""
+    """Return how much of a session's activity is over at each second, from 0 to 1: a U-shaped day (read only)."""
     part = np.linspace(0.0, 1.0, seconds + 1)
-    done = part + 0.7 * ((2 * part - 1) ** 3 + 1) / 2 + 0.15 * (1 - np.exp(-part / 0.04))
-    return np.asarray(done / done[-1])
+    done = part + 0.7 * ((2 * part - 1) ** 3 + 1) / 2 + 0.08 * (1 - np.exp(-part / 0.04))
+    share = np.asarray(done / done[-1])
+    share.setflags(write=False)
+    return share
 
 
 def _profile(chance: np.random.Generator, seconds: int) -> Floats:
@@ -112,9 +119,10 @@ def _bridge(chance: np.random.Generator, seconds: int) -> Floats:
     return np.asarray(walk - clock * walk[-1])
 
 
-def _volumes(chance: np.random.Generator, name: Underlying, prices: Floats) -> Ints:
-    """Return shares per minute: the day's curve, noise, and more where the price moves."""
+def _volumes(chance: np.random.Generator, name: Underlying, prices: Floats, way: Floats) -> Ints:
+    """Return shares per minute: the day's curve, noise, more where the price moves and most where it breaks away."""
     usual = np.diff(activity(prices.size - 1)[::MINUTE_S]) * name.share_volume
     moves = np.abs(np.diff(np.log(prices[::MINUTE_S])))
-    surge = 0.6 + 0.4 * moves / moves.mean()
+    drift = np.abs(np.diff(way[::MINUTE_S]))
+    surge = 0.5 + 0.3 * moves / moves.mean() + _DRIFT_SURGE * drift / drift.mean()
     return np.asarray(usual * surge * np.exp(0.3 * chance.standard_normal(usual.size))).astype(np.int64)
