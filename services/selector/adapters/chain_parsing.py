@@ -33,7 +33,8 @@ from services.selector.core.chain import (
 _UNREADABLE = -1
 _NO_DAY = np.iinfo(np.int64).min  # what numpy takes for NaT
 _LARGEST = 1e9
-_NOTHING: Mapping[str, Any] = {}
+_NOTHING: dict[str, Any] = {}
+_NUMBER = (float, int)
 #: From this UTC hour on it is the same date in New York, summer and winter.
 _SAME_DATE_FROM_HOUR = 5
 
@@ -147,19 +148,19 @@ def _open_interest(value: Any) -> int:
     return int(text) if text.isascii() and text.isdigit() else NO_OPEN_INTEREST
 
 
-def _block(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _NOTHING
+def _block(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def _price(value: Any) -> int:
     """Return ten-thousandths of a dollar; 0 when absent."""
-    if isinstance(value, float | int) and 0 <= value < _LARGEST:  # a NaN fails the comparison
+    if isinstance(value, _NUMBER) and 0 <= value < _LARGEST:  # a NaN fails the comparison
         return round(value * UNITS_PER_USD)
     return 0 if value is None else _UNREADABLE
 
 
 def _count(value: Any) -> int:
-    if isinstance(value, float | int) and 0 <= value < _LARGEST:
+    if isinstance(value, _NUMBER) and 0 <= value < _LARGEST:
         return int(value)
     return 0 if value is None else _UNREADABLE
 
@@ -168,7 +169,7 @@ def _delta(value: Any) -> float:
     """Return NaN when absent; what is no delta comes back beyond ±1, where `parse_chain` sees it."""
     if value is None:
         return math.nan
-    return float(value) if isinstance(value, float | int) and abs(value) <= 1 else math.inf
+    return float(value) if isinstance(value, _NUMBER) and abs(value) <= 1 else math.inf
 
 
 def _time(text: Any) -> int:
