@@ -1,0 +1,22 @@
+"""`make bench`: every figure in one JSON document on standard output; progress on standard error."""
+
+import json
+import platform
+import sys
+from typing import Any
+
+from benchmarks.bench_pipeline import bench_pipeline
+from benchmarks.bench_scoring import bench_scoring
+
+
+def main() -> None:
+    figures: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
+    for name, bench in (("scoring", bench_scoring), ("pipeline", bench_pipeline)):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        figures[name] = bench()
+    json.dump(figures, sys.stdout, indent=2)
+    print()
+
+
+if __name__ == "__main__":
+    main()

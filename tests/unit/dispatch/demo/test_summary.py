@@ -1,0 +1,66 @@
+from datetime import timedelta
+
+from dispatch.demo.summary import AcceptedOrder, all_accounted_for, summarise
+from kernel.contracts.topics import SIGNALS
+from kernel.domain.ids import derive_id
+from kernel.stream.stage import Emission
+from kernel.testing.builders import a_signal, a_ticket
+from tests.fakes.stories import WALL, filled, library_of, refused, signal_id
+
+
+def _accepted(cause: str, after_ms: int) -> AcceptedOrder:
+    return AcceptedOrder(
+        derive_id(a_ticket(cause).meta.id, "order"), WALL + timedelta(milliseconds=after_ms), "mid"
+    )
+
+
+def _intended(*causes: str) -> dict[str, object]:
+    return {signal_id(cause): WALL for cause in causes}
+
+
+def test_orders_and_rejections_add_up_to_the_signals() -> None:
+    library = library_of(filled("one"), refused("two"))
+    summary = summarise(library.signals(), [_accepted("one", 30)], _intended("one", "two"))  # type: ignore[arg-type]
+    assert (summary["signals"], summary["orders"], summary["fills"]) == (2, 1, 1)
+    assert summary["rejections"] == {"NO_CONTRACT_QUALIFIES": 1}
+    assert summary["duplicate_orders"] == 0
+    assert summary["latency_ms"] == {"p50": 30.0, "p90": 30.0, "p99": 30.0, "max": 30.0}
+    assert all_accounted_for(summary)
+
+
+def test_a_signal_that_vanished_is_noticed() -> None:
+    library = library_of(filled("one"), [Emission(SIGNALS, a_signal("lost"))])
+    summary = summarise(library.signals(), [_accepted("one", 30)], _intended("one", "lost"))  # type: ignore[arg-type]
+    assert not all_accounted_for(summary)
+
+
+def test_a_second_accepted_order_of_one_decision_is_a_duplicate() -> None:
+    library = library_of(filled("one"))
+    twice = [_accepted("one", 30), _accepted("one", 40)]
+    summary = summarise(library.signals(), twice, _intended("one"))  # type: ignore[arg-type]
+    assert summary["duplicate_orders"] == 1
+    assert not all_accounted_for(summary)
+
+
+def test_an_order_at_the_venue_that_no_decision_asked_for_is_a_duplicate() -> None:
+    library = library_of(filled("one"))
+    foreign = AcceptedOrder("a-random-id-per-retry", WALL, "mid")
+    summary = summarise(library.signals(), [_accepted("one", 30), foreign], _intended("one"))  # type: ignore[arg-type]
+    assert summary["duplicate_orders"] == 1
+
+
+def test_a_row_tells_the_decision_in_market_time_with_its_zone() -> None:
+    library = library_of(filled("one"), refused("two"))
+    rows = summarise(library.signals(), [], _intended("one", "two"))["executions"]  # type: ignore[arg-type]
+    by_id = {row["signal_id"]: row for row in rows}
+    bought = by_id[signal_id("one")]
+    assert bought["decision_time"] == "2026-06-05T10:30:00-04:00"
+    assert bought["occ_symbol"] == "SPY260605C00520000"
+    assert (bought["contracts"], bought["price"]) == (4, 2.51)
+    assert bought["score"] == {"total": 91.3, "spread": 35.2, "volume": 27.1, "delta": 20.0, "distance": 9.0}
+    assert bought["reason"] is None
+    no = by_id[signal_id("two")]
+    assert no["occ_symbol"] is None
+    assert no["contracts"] == 0
+    assert no["reason"].startswith("NO_CONTRACT_QUALIFIES: ")
+    assert (no["equity"], no["buying_power"]) == (100000.0, 100000.0)
