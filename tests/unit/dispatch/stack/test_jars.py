@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,17 @@ def test_the_committed_list_names_one_kafka_version_and_its_log_binding() -> Non
     assert kafka == {jars.KAFKA_VERSION}
     assert "log4j-slf4j-impl" in {jar.coordinate[1] for jar in listed}
     assert len({jar.path.name for jar in listed}) == len(listed)
+
+
+def test_two_that_need_kafka_at_once_download_it_once(listed: list[Jar], tmp_path: Path) -> None:
+    repository = Repository()
+    both_here = threading.Barrier(2)
+
+    def use() -> list[Path]:
+        both_here.wait()
+        return kafka_jars(tmp_path / "cache", repository)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (each.result() for each in [pool.submit(use), pool.submit(use)])
+    assert first == second
+    assert sorted(repository.asked) == ["one-1.0.jar", "two-2.0.jar"]

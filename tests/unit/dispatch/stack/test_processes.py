@@ -81,11 +81,17 @@ def test_children_die_with_an_owner_that_is_killed(tmp_path: Path) -> None:
             f"""
 import sys, threading, time
 from pathlib import Path
-from dispatch.stack.processes import ChildProcess, ProcessSpec
+from dispatch.stack.processes import ChildProcess, ProcessSpec, tail
+from dispatch.stack.waiting import wait_until
 def begin():
-    spec = ProcessSpec(name="it", command=[sys.executable, "-c", {STUBBORN!r}], log_path=Path({str(tmp_path / "log")!r}))
-    print(ChildProcess.start(spec).pid, flush=True)
-threading.Thread(target=begin).start()  # a thread that ends must not take the child with it
+    log = Path({str(tmp_path / "log")!r})
+    child = ChildProcess.start(ProcessSpec(name="it", command=[sys.executable, "-c", {STUBBORN!r}], log_path=log))
+    assert wait_until(lambda: "up" in tail(log), 10)
+    print(child.pid, flush=True)
+thread = threading.Thread(target=begin)
+thread.start()
+thread.join()  # the end of the thread that started it must not take the child with it
+print("joined", flush=True)
 time.sleep(600)
 """,
         ],
@@ -94,8 +100,8 @@ time.sleep(600)
     )
     assert owner.stdout is not None
     child = ProcessId.of(int(owner.stdout.readline()))
-    assert wait_until(lambda: "up" in tail(tmp_path / "log"), 10)
-    assert child.alive
+    assert owner.stdout.readline() == b"joined\n"
+    assert not wait_until(lambda: not child.alive, 0.5)
     owner.kill()
     owner.wait()
     owner.stdout.close()
