@@ -107,6 +107,8 @@ class Market(Protocol):
     calendar: TradingCalendar
     #: A sensible instant to start the venue's clock at.
     starts_at: datetime
+    #: How coarse the quotes are: 1 for a live-like market, 60 or 3600 for recorded bars.
+    quote_interval_s: int
 
     def underlyings(self) -> Sequence[str]:
         """Return every underlying with listed options."""

@@ -49,6 +49,7 @@ class FakeMarket:
         self.name = "fake"
         self.calendar = _weekdays(date(2026, 6, 1), date(2026, 7, 31), holidays)
         self.starts_at = at_eastern("10:00")
+        self.quote_interval_s = 1
         #: (bid, ask) by contract; 0.0 is a side nobody quotes, an absent contract has the default.
         self.quotes: dict[str, tuple[float, float]] = {}
         self.chain_asked: list[tuple[str, datetime]] = []

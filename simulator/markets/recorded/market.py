@@ -55,6 +55,7 @@ class RecordedMarket:
         middle = session.opens_at + (session.closes_at - session.opens_at) / 2
         # The hour before the middle of the session: volumes have grown, and much of the day is left.
         self.starts_at = middle.astimezone(MARKET_ZONE).replace(minute=0, second=0).astimezone(UTC)
+        self.quote_interval_s = self._day.recording.interval_ms // 1000
         self._row_of = {name: row for row, name in enumerate(self._day.options.listing.symbols)}
         self._listed = lru_cache(_LISTINGS_KEPT)(self._make_listed)
         self._contracts = lru_cache(_LISTINGS_KEPT)(self._make_contracts)

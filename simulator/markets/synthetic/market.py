@@ -51,6 +51,7 @@ class SyntheticMarket:
             msg = f"the exchange is closed on {day}; choose a session, e.g. {nearest}"
             raise ConfigError(msg)
         self.starts_at = session.opens_at.astimezone(UTC) + _START_AFTER_OPEN
+        self.quote_interval_s = 1
         self._names = {name.symbol: name for name in underlyings}
         sessions = SessionIndex(self.calendar)
         self._tape = StockTape(seed, sessions)
