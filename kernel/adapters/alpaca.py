@@ -5,6 +5,7 @@ The library retries POST on 429 and 504 by itself, sets no time-out anywhere and
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from kernel.runtime.clock import VENUE_CLOCK_HEADER, VenueClock
 from kernel.runtime.settings import PAPER_TRADING_URL, ServiceSettings
 
 T = TypeVar("T")
+#: Scheme, host and port, nothing more. User info and backslashes are read differently by different parsers: one such
+#: URL named the paper host to the check and another host to the HTTP client.
+_PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?")
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -43,11 +47,11 @@ class VenueRefused(TradingError):
 
 def require_paper_host(url: str) -> str:
     """Return `url` if it is Alpaca's paper host or a loopback address; otherwise raise ConfigError. No switch turns this off."""
-    parts = urlsplit(url)
+    parts = urlsplit(url) if _PLAIN_URL.fullmatch(url) else urlsplit("")
     host = parts.hostname or ""
     if (parts.scheme, host) == ("https", urlsplit(PAPER_TRADING_URL).hostname) or _is_loopback(host):
         return url.rstrip("/")
-    msg = f"APCA_API_BASE_URL: {host or url!r} is neither Alpaca's paper host nor a loopback address; this version trades on paper only"
+    msg = f"APCA_API_BASE_URL: {host or 'this value'} is neither Alpaca's paper host nor a loopback address; this version trades on paper only"
     raise ConfigError(msg)
 
 
