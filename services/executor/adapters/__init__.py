@@ -1,0 +1,1 @@
+"""The executor's ports over Alpaca and Postgres."""

@@ -1,0 +1,1 @@
+"""Pure decisions of the executor: gates, the order's life, and the messages each step makes."""

@@ -1,0 +1,160 @@
+"""Orders, ledger, outbox and reservation, written together: one transaction per step.
+
+The row lock makes `change` one after another per order, so `decide` always judges the order as it stands; the update
+repeats the sequence it was decided on, and the ledger's key refuses a second row for it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from psycopg.rows import class_row
+
+from kernel.adapters.postgres import Connection, Database
+from kernel.adapters.reservations import mark_at_venue, release
+from kernel.contracts.codec import Codec
+from kernel.contracts.messages import Evidence, Execution, Rejection
+from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS
+from kernel.domain.errors import InvariantBroken, UnprocessableError
+from kernel.stream.stage import Emission
+from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row
+from services.executor.core.order_life import Order
+from services.executor.core.orders import request_hash, request_of
+from services.executor.core.steps import Reservation, Step
+from services.executor.ports import Decide, Held
+
+
+class PostgresOrders:
+    """Orders over one database; `on_commit` is called after every written step, to hurry the outbox."""
+
+    def __init__(self, database: Database, on_commit: Callable[[], None]) -> None:
+        self._database = database
+        self._on_commit = on_commit
+        self._codec = Codec()
+
+    async def begin(self, step: Step) -> Held:
+        """Write a ticket's first step, or return the order it has; see the port."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(_INSERT_ORDER, order_row(step.order, self._codec))
+            if cursor.rowcount == 1:
+                await self._write_outcome(connection, step)
+                held = Held(step.order, written=True)
+            else:
+                held = Held(await self._same(connection, step.order), written=False)
+        self._tell(held)
+        return held
+
+    async def change(self, client_order_id: str, decide: Decide) -> Held | None:
+        """Lock, decide, write; see the port."""
+        async with self._database.transaction() as connection:
+            row = await _lock(connection, client_order_id)
+            if row is None:
+                return None
+            order = row.order(self._codec)
+            step = decide(order)
+            if step is None:
+                return Held(order, written=False)
+            await self._update(connection, order, step)
+        held = Held(step.order, written=True)
+        self._tell(held)
+        return held
+
+    async def unsettled(self) -> Sequence[Order]:
+        """Return the orders that have not ended, oldest first."""
+        async with (
+            self._database.transaction() as connection,
+            connection.cursor(row_factory=class_row(OrderRow)) as cursor,
+        ):
+            await cursor.execute(
+                f"{SELECT_ORDER} WHERE status IN ('NEW', 'SENDING', 'UNKNOWN', 'ACKNOWLEDGED', 'PARTIALLY_FILLED')"
+                " ORDER BY created_at, client_order_id"
+            )
+            return [row.order(self._codec) for row in await cursor.fetchall()]
+
+    async def _same(self, connection: Connection, order: Order) -> Order:
+        row = await _lock(connection, order.client_order_id)
+        if row is None or row.request_hash != request_hash(request_of(order.ticket)):
+            msg = f"ticket {order.ticket.meta.id} was executed before with another content"
+            raise UnprocessableError(msg)
+        return row.order(self._codec)
+
+    async def _update(self, connection: Connection, before: Order, step: Step) -> None:
+        cursor = await connection.execute(
+            _UPDATE_ORDER, {**order_row(step.order, self._codec), "before": before.sequence}
+        )
+        if cursor.rowcount != 1:
+            msg = f"order {before.client_order_id} changed under its lock"
+            raise InvariantBroken(msg)
+        await self._write_outcome(connection, step)
+
+    async def _write_outcome(self, connection: Connection, step: Step) -> None:
+        await connection.execute(_INSERT_EXECUTION, ledger_row(step))
+        async with connection.cursor() as cursor:
+            await cursor.executemany(_INSERT_OUTBOX, [self._outbox_row(m) for m in step.messages])
+        ticket_id = step.order.ticket.meta.id
+        match step.reservation:
+            case Reservation.AT_VENUE:
+                await mark_at_venue(connection, ticket_id)
+            case Reservation.RELEASE:
+                await release(connection, ticket_id, step.order.status.value)
+            case Reservation.KEEP:
+                pass
+
+    def _outbox_row(self, message: Evidence | Execution | Rejection) -> tuple[object, ...]:
+        emission = _emission(message)
+        payload = self._codec.encode(emission.topic, message)
+        return message.meta.id, emission.topic.name, emission.key, payload
+
+    def _tell(self, held: Held) -> None:
+        if held.written:
+            self._on_commit()
+
+
+async def _lock(connection: Connection, client_order_id: str) -> OrderRow | None:
+    async with connection.cursor(row_factory=class_row(OrderRow)) as cursor:
+        await cursor.execute(f"{SELECT_ORDER} WHERE client_order_id = %s FOR UPDATE", (client_order_id,))
+        return await cursor.fetchone()
+
+
+def _emission(message: Evidence | Execution | Rejection) -> Emission[Any]:
+    match message:
+        case Evidence():
+            return Emission(EVIDENCE, message)
+        case Execution():
+            return Emission(EXECUTIONS, message)
+        case Rejection():
+            return Emission(REJECTIONS, message)
+
+
+_INSERT_ORDER = """
+    INSERT INTO dispatch_orders
+        (client_order_id, ticket_id, signal_id, account_id, ticket, request_hash, status, sequence, venue_order_id,
+         contracts, filled_contracts, average_fill_price, venue_at, reason, expires_at)
+    VALUES
+        (%(client_order_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s, %(ticket)s, %(request_hash)s, %(status)s,
+         %(sequence)s, %(venue_order_id)s, %(contracts)s, %(filled_contracts)s, %(average_fill_price)s, %(venue_at)s,
+         %(reason)s, %(expires_at)s)
+    ON CONFLICT DO NOTHING
+"""
+_UPDATE_ORDER = """
+    UPDATE dispatch_orders
+    SET status = %(status)s, sequence = %(sequence)s, venue_order_id = %(venue_order_id)s,
+        filled_contracts = %(filled_contracts)s, average_fill_price = %(average_fill_price)s,
+        venue_at = %(venue_at)s, reason = %(reason)s, updated_at = now()
+    WHERE client_order_id = %(client_order_id)s AND sequence = %(before)s
+"""
+_INSERT_EXECUTION = """
+    INSERT INTO dispatch_executions
+        (client_order_id, sequence, execution_id, ticket_id, signal_id, account_id, venue_order_id, ticker, occ_symbol,
+         action, strategy, direction, tier, status, contracts, filled_contracts, price, notional, mid, spread_pct,
+         total_risk_usd, score, reason, market_ts, venue_ts)
+    VALUES
+        (%(client_order_id)s, %(sequence)s, %(execution_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s,
+         %(venue_order_id)s, %(ticker)s, %(occ_symbol)s, %(action)s, %(strategy)s, %(direction)s, %(tier)s, %(status)s,
+         %(contracts)s, %(filled_contracts)s, %(price)s, %(notional)s, %(mid)s, %(spread_pct)s, %(total_risk_usd)s,
+         %(score)s, %(reason)s, %(market_ts)s, %(venue_ts)s)
+"""
+# A message id is derived, so a second message of the same id is the same message: said once is enough.
+_INSERT_OUTBOX = """
+    INSERT INTO dispatch_outbox (message_id, topic, key, payload) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (message_id) DO NOTHING
+"""

@@ -1,0 +1,106 @@
+"""Joins the executor to Alpaca, Postgres and Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.postgres import Database
+from kernel.contracts.origin import Origin
+from kernel.contracts.topics import TICKETS
+from kernel.runtime.clock import SystemClock, VenueClock
+from kernel.runtime.health import Health
+from kernel.runtime.params import load_params
+from kernel.runtime.settings import PAPER_TRADING_URL
+from kernel.stream.process import Process, Task
+from kernel.stream.producer import KafkaPublisher
+from services.executor.adapters.alpaca_account import AlpacaAccount, skew_s
+from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_calendar import AlpacaSessions
+from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
+from services.executor.adapters.postgres_election import PostgresElection
+from services.executor.adapters.postgres_orders import PostgresOrders
+from services.executor.adapters.postgres_outbox import OutboxRelay
+from services.executor.core.steps import Steps
+from services.executor.settings import ExecutorSettings
+from services.executor.stage import ExecutorStage
+from services.executor.tracking import OrderTracker
+
+NAME = "executor"
+#: Sixteen tickets at once, the followers, the relay: more than the default pool, far below the server's limit.
+_CONNECTIONS = 8
+
+
+def build(settings: ExecutorSettings) -> Process:
+    """Return the executor as a process; raises ConfigError on parameters or a trading host that must not be."""
+    require_paper_host(settings.apca_api_base_url)
+    params = load_params(settings.params_file)
+    clock, health = VenueClock(), Health()
+    gateway = AlpacaGateway(settings, clock)
+    url = settings.database_url.get_secret_value()
+    database = Database(url, size=_CONNECTIONS)
+    publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
+    relay = OutboxRelay(database, publisher, stage=NAME, health=health)
+    orders = PostgresOrders(database, relay.kick)
+    steps = Steps(Origin(NAME, settings.code_revision(), params.config_hash))
+    broker, account = AlpacaBroker(gateway), AlpacaAccount(gateway)
+    tracker = OrderTracker(
+        broker=broker,
+        orders=orders,
+        updates=AlpacaTradeUpdates(settings),
+        clock=clock,
+        steps=steps,
+        sweep_s=settings.sweep_s,
+    )
+    stage = ExecutorStage(
+        broker=broker,
+        orders=orders,
+        sessions=AlpacaSessions(gateway),
+        clock=clock,
+        clock_skew_s=_skew(settings, clock),
+        pause=asyncio.sleep,
+        params=params,
+        steps=steps,
+    )
+    election = PostgresElection(url, lambda: f"dispatch executor listens to {account.number()}")
+    return Process(
+        name=NAME,
+        settings=settings,
+        publisher=publisher,
+        health=health,
+        consumes=TICKETS,
+        stage=stage,
+        resources=[_opened(database, gateway)],
+        start=_start(account, tracker),
+        tasks={
+            "relay": relay.run,
+            "tracking": lambda: election.lead(tracker.run),
+            "clock": account.follow_clock,
+        },
+    )
+
+
+def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] | None:
+    """A venue on this machine is a simulator, whose time is its own; only the real one is measured against ours."""
+    real = urlsplit(settings.apca_api_base_url).hostname == urlsplit(PAPER_TRADING_URL).hostname
+    return skew_s(venue, SystemClock()) if real else None
+
+
+def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:
+    async def start() -> None:
+        await account.connect()
+        # No new order before what is already at the venue is known.
+        await tracker.sweep()
+
+    return start
+
+
+@asynccontextmanager
+async def _opened(database: Database, gateway: AlpacaGateway) -> AsyncIterator[None]:
+    await database.open()
+    try:
+        yield
+    finally:
+        await database.close()
+        gateway.close()

@@ -1,0 +1,186 @@
+"""A step of an order together with the messages it makes: what is written in one transaction.
+
+1. Every step makes exactly one Execution, whose id is derived from the ticket and the step's sequence.
+2. An order that ends REJECTED without a fill also makes the ticket's one Rejection.
+3. Every decision of the gates is preceded by its Evidence.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from kernel.contracts.messages import (
+    Evidence,
+    EvidenceItem,
+    Execution,
+    OrderStatus,
+    Rejection,
+    RejectionCode,
+    Ticket,
+)
+from kernel.contracts.origin import Origin
+from kernel.domain.money import CONTRACT_MULTIPLIER
+from services.executor.core.gates import Facts, Refusal, is_expired
+from services.executor.core.order_life import UNANSWERED, WORKING, Order, advance, apply, new_order
+from services.executor.core.orders import is_ours, request_of
+from services.executor.core.venue_reports import VenueReport
+
+
+class Reservation(StrEnum):
+    """What a step does to the ticket's reserved money."""
+
+    KEEP = "keep"
+    AT_VENUE = "at_venue"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An order after a step, the messages to publish, in this order, and the market time of the step."""
+
+    order: Order
+    messages: tuple[Evidence | Execution | Rejection, ...]
+    at: datetime
+
+    @property
+    def reservation(self) -> Reservation:
+        """What becomes of the ticket's reservation."""
+        if self.order.ended:
+            return Reservation.RELEASE
+        return Reservation.AT_VENUE if self.order.status in WORKING else Reservation.KEEP
+
+
+class Steps:
+    """Makes steps, signed by `origin`. Each takes the order as it stands and the market time."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+
+    def begin(self, ticket: Ticket, facts: Facts, refusal: Refusal | None) -> Step:
+        """Return the first step of a ticket: SENDING, or REJECTED by a gate."""
+        return self._gated(new_order(ticket), facts, refusal)
+
+    def send_again(self, order: Order, facts: Facts, refusal: Refusal | None) -> Step:
+        """Return the step of an order that was proved absent from the venue: sent once more, or refused by now."""
+        return self._gated(order, facts, refusal)
+
+    def doubt(self, order: Order, reason: str, now: datetime) -> Step:
+        """Return the step to UNKNOWN."""
+        return self._step(advance(order, OrderStatus.UNKNOWN, reason), now)
+
+    def refuse(self, order: Order, refusal: Refusal, now: datetime) -> Step:
+        """Return the step of an order the venue does not have and will not be sent."""
+        return self._step(advance(order, OrderStatus.REJECTED, refusal.message), now, refusal)
+
+    def report(self, order: Order, report: VenueReport, now: datetime) -> Step | None:
+        """Return the step that the order found at the venue under our id leads to; None if it brings nothing new."""
+        if order.venue_order_id is None and not is_ours(request_of(order.ticket), report):
+            return self.refuse(order, _id_taken(report), now) if order.status in UNANSWERED else None
+        return self.accept(order, report, now)
+
+    def accept(self, order: Order, report: VenueReport, now: datetime) -> Step | None:
+        """Return the step that the venue's answer to our own request leads to; None if it brings nothing new."""
+        moved = apply(order, report)
+        if moved is None:
+            return None
+        if moved.status is OrderStatus.CANCELED and is_expired(order.ticket, now):
+            moved = replace(moved, reason="cancelled after the ticket had expired")
+        return self._step(moved, now, _refusal_of(moved))
+
+    def _gated(self, order: Order, facts: Facts, refusal: Refusal | None) -> Step:
+        if refusal is None:
+            step = self._step(advance(order, OrderStatus.SENDING), facts.now)
+        else:
+            step = self.refuse(order, refusal, facts.now)
+        return replace(step, messages=(self._evidence(step.order, facts), *step.messages))
+
+    def _step(self, order: Order, now: datetime, refusal: Refusal | None = None) -> Step:
+        execution = self._execution(order, now)
+        messages = (execution,) if refusal is None else (execution, self._rejection(order, refusal, now))
+        return Step(order, messages, now)
+
+    def _execution(self, order: Order, now: datetime) -> Execution:
+        ticket = order.ticket
+        return Execution(
+            meta=self._origin.meta(ticket.meta, f"execution-{order.sequence}", now),
+            idea=ticket.idea,
+            ticket_id=ticket.meta.id,
+            client_order_id=order.client_order_id,
+            venue_order_id=order.venue_order_id,
+            sequence=order.sequence,
+            status=order.status,
+            action=ticket.action,
+            legs=ticket.legs,
+            contracts=ticket.contracts,
+            filled_contracts=order.filled_contracts,
+            limit_price=ticket.limit_price,
+            average_fill_price=order.average_fill_price,
+            notional_usd=notional_usd(order),
+            venue_at=order.venue_at,
+            reason=order.reason,
+        )
+
+    def _rejection(self, order: Order, refusal: Refusal, now: datetime) -> Rejection:
+        ticket = order.ticket
+        return Rejection(
+            meta=self._origin.meta(ticket.meta, "rejection", now),
+            idea=ticket.idea,
+            code=refusal.code,
+            message=refusal.message,
+            figures=refusal.figures,
+            account=ticket.account,
+            observed_at=ticket.selected_at,
+        )
+
+    def _evidence(self, order: Order, facts: Facts) -> Evidence:
+        return Evidence(
+            meta=self._origin.meta(order.ticket.meta, f"evidence-{order.sequence}", facts.now),
+            input_id=order.ticket.meta.id,
+            decided_at=facts.now,
+            items=(
+                EvidenceItem(name="gates", observed_at=facts.now, encoding="json", body=_facts_json(facts)),
+            ),
+        )
+
+
+def notional_usd(order: Order) -> Decimal:
+    """Return what is filled at its price; before any fill, what was ordered at the limit; 0 if it ended unfilled."""
+    if order.average_fill_price is not None:
+        return order.filled_contracts * order.average_fill_price * CONTRACT_MULTIPLIER
+    if order.ended:
+        return Decimal(0)
+    return order.ticket.contracts * order.ticket.limit_price * CONTRACT_MULTIPLIER
+
+
+def _refusal_of(order: Order) -> Refusal | None:
+    if order.status is not OrderStatus.REJECTED or order.filled_contracts:
+        return None
+    return Refusal(
+        code=RejectionCode.VENUE_REJECTED,
+        message="the venue rejected the order after it had taken it",
+        figures={"venue_order_id": order.venue_order_id or "none"},
+    )
+
+
+def _id_taken(report: VenueReport) -> Refusal:
+    return Refusal(
+        code=RejectionCode.VENUE_REJECTED,
+        message="another order stands at the venue under this ticket's client order id",
+        figures={
+            "venue_order_id": report.venue_order_id,
+            "occ_symbol": report.occ_symbol,
+            "side": report.side.value,
+            "contracts": str(report.contracts),
+            "limit_price": str(report.limit_price),
+        },
+    )
+
+
+def _facts_json(facts: Facts) -> bytes:
+    sessions = [
+        {"day": s.day.isoformat(), "opens_at": s.opens_at.isoformat(), "closes_at": s.closes_at.isoformat()}
+        for s in facts.calendar.sessions
+    ]
+    return json.dumps({"clock_skew_s": facts.clock_skew_s, "sessions": sessions}).encode()

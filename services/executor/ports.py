@@ -1,0 +1,93 @@
+"""What the executor asks of the outside: the venue's order desk, its sessions, its updates, and the table of orders."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from kernel.domain.calendar import TradingCalendar
+from services.executor.core.answers import Answer
+from services.executor.core.order_life import Order
+from services.executor.core.orders import OrderRequest
+from services.executor.core.steps import Step
+from services.executor.core.venue_reports import VenueReport
+
+
+class Broker(Protocol):
+    """The venue's order desk."""
+
+    async def submit(self, request: OrderRequest) -> Answer:
+        """Send an order once, with a deadline and without retry; every outcome is a value."""
+        ...
+
+    async def find(self, client_order_id: str) -> VenueReport | None:
+        """Return the order under our id, or None when the venue says it has none; raises VenueUnavailable."""
+        ...
+
+    async def open_orders(self) -> Sequence[VenueReport]:
+        """Return the account's open orders, ours and others'; raises VenueUnavailable. May leave some out."""
+        ...
+
+    async def cancel(self, venue_order_id: str) -> None:
+        """Ask for an order's end; whether it came only a look-up tells. Raises VenueUnavailable."""
+        ...
+
+
+class Sessions(Protocol):
+    """The venue's calendar."""
+
+    async def around(self, now: datetime) -> TradingCalendar:
+        """Return the sessions around `now`, those of the coming week included; raises VenueUnavailable."""
+        ...
+
+
+class TradeUpdates(Protocol):
+    """The venue's trade-updates stream: hints that something happened, never the truth about what."""
+
+    async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
+        """Listen for ever: `on_order(client_order_id)` at every update, `on_connect()` after every (re)connect."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An order as it is stored now; `written` says whether this call wrote its last step."""
+
+    order: Order
+    written: bool
+
+
+Decide = Callable[[Order], Step | None]
+
+
+class Orders(Protocol):
+    """The orders, their ledger and their outbox. A step is written whole or not at all.
+
+    Raises DatabaseUnavailable; whether a step was written is then unknown until the order is read again.
+    """
+
+    async def begin(self, step: Step) -> Held:
+        """Write the first step of a ticket unless the ticket has an order already, which is then returned.
+
+        Raises UnprocessableError when that order was made from a ticket of other content.
+        """
+        ...
+
+    async def change(self, client_order_id: str, decide: Decide) -> Held | None:
+        """Lock an order, let `decide` see it as it stands, write the step it returns. None: no such order."""
+        ...
+
+    async def unsettled(self) -> Sequence[Order]:
+        """Return all orders that have not ended, oldest first."""
+        ...
+
+
+class Election(Protocol):
+    """One leader among the workers of an account."""
+
+    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        """For ever: wait to become the leader, run `work` as long as that lasts, stand by again."""
+        ...
+
+
+Pause = Callable[[float], Awaitable[None]]

@@ -1,0 +1,177 @@
+"""One ticket in, exactly one order at the venue; everything it says goes out through the outbox.
+
+1. Nothing is sent before its intent is committed, and the intent is made once per ticket.
+2. A request is sent once per SENDING step; an unanswered one makes the order UNKNOWN, never REJECTED.
+3. UNKNOWN is left only by what the venue shows, or by look-ups that found nothing over the settling time; then the
+   gates are asked again before the same id is sent once more. The venue refuses an id it has seen, so even two
+   workers on one ticket make one order.
+4. `handle` returns only when the order is at the venue or has ended; a failure before that is retried by the shell
+   and resumes from the stored state.
+"""
+
+from collections.abc import Callable
+
+from kernel.contracts.messages import OrderStatus, Ticket
+from kernel.domain.clock import Clock
+from kernel.domain.errors import InvariantBroken, VenueUnavailable
+from kernel.domain.params import TradingParams
+from kernel.runtime.logging import get_logger
+from kernel.stream.stage import Emissions
+from services.executor.core.answers import (
+    Accepted,
+    Answer,
+    Duplicate,
+    NotAccepted,
+    Refused,
+    Unanswered,
+    claims_duplicate,
+)
+from services.executor.core.gates import Facts, Limits, Refusal, check
+from services.executor.core.lookups import lookup_pauses_s, send_again_pause_s
+from services.executor.core.order_life import UNANSWERED, Order
+from services.executor.core.orders import request_of
+from services.executor.core.steps import Step, Steps
+from services.executor.core.venue_reports import VenueReport
+from services.executor.ports import Broker, Decide, Held, Orders, Pause, Sessions
+
+_log = get_logger()
+
+
+class ExecutorStage:
+    """Executes tickets. `clock_skew_s` is None where the venue runs a time of its own."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        orders: Orders,
+        sessions: Sessions,
+        clock: Clock,
+        clock_skew_s: Callable[[], float] | None,
+        pause: Pause,
+        params: TradingParams,
+        steps: Steps,
+    ) -> None:
+        self._broker = broker
+        self._orders = orders
+        self._sessions = sessions
+        self._clock = clock
+        self._clock_skew_s = clock_skew_s
+        self._pause = pause
+        self._steps = steps
+        self._pauses_s = lookup_pauses_s(params.executor.lookup_attempts, params.executor.lookup_settle_s)
+        self._limits = Limits(
+            expiry_day_cutoff_min=params.selector.expiry_day_cutoff_min,
+            clock_skew_s_max=params.executor.clock_skew_s_max,
+        )
+
+    async def handle(self, ticket: Ticket) -> Emissions:
+        """Bring a ticket to an order the venue has, or to its end. Returns nothing: the outbox speaks."""
+        facts = await self._gather()
+        held = await self._orders.begin(self._steps.begin(ticket, facts, self._judge(ticket, facts)))
+        while held.order.status in UNANSWERED:
+            if held.written and held.order.status is OrderStatus.SENDING:
+                held = await self._send(held.order)
+            else:
+                held = await self._resolve(held.order)
+        return []
+
+    async def _gather(self) -> Facts:
+        calendar = await self._sessions.around(self._clock.now())
+        skew_s = None if self._clock_skew_s is None else self._clock_skew_s()
+        return Facts(now=self._clock.now(), calendar=calendar, clock_skew_s=skew_s)
+
+    def _judge(self, ticket: Ticket, facts: Facts) -> Refusal | None:
+        return check(ticket, facts, self._limits)
+
+    async def _send(self, order: Order) -> Held:
+        """Send an order whose SENDING step this worker wrote."""
+        request, turned_away = request_of(order.ticket), 0
+        while isinstance(answer := await self._broker.submit(request), NotAccepted):
+            turned_away += 1
+            _log.warning("the venue's rate limit turned the order away", turned_away=turned_away)
+            await self._pause(send_again_pause_s(turned_away))
+            refusal = self._judge(order.ticket, await self._gather())
+            if refusal is not None:
+                return await self._refuse(order, refusal)
+        return await self._take(order, answer)
+
+    async def _take(self, order: Order, answer: Answer) -> Held:
+        match answer:
+            case Accepted(report):
+                return await self._accept(order, report)
+            case Refused(refusal):
+                return await self._refuse(order, refusal)
+            case Duplicate(refusal):
+                return await self._look_for_duplicate(order, refusal)
+            case Unanswered(reason) | NotAccepted(reason):
+                return await self._doubt(order, reason)
+
+    async def _look_for_duplicate(self, order: Order, refusal: Refusal) -> Held:
+        held = await self._doubt(order, refusal.message)
+        if not held.written:
+            return held
+        report = await self._look_up(order)
+        if report is not None:
+            return await self._record(order, report)
+        if claims_duplicate(refusal):
+            # An order there must be. To call ours refused could leave it at the venue unseen.
+            raise VenueUnavailable(
+                "the venue says this client order id is taken, but does not show its order"
+            )
+        return await self._refuse(held.order, refusal)
+
+    async def _resolve(self, order: Order) -> Held:
+        """Find out what became of a request that nobody saw answered."""
+        if order.status is OrderStatus.SENDING:
+            return await self._doubt(order, "the request was left without an answer")
+        report = await self._look_up(order)
+        if report is not None:
+            return await self._record(order, report)
+        _log.warning("the order is not at the venue", client_order_id=order.client_order_id)
+        facts = await self._gather()
+        refusal = self._judge(order.ticket, facts)
+        return await self._change(order, lambda stored: self._steps.send_again(stored, facts, refusal))
+
+    async def _look_up(self, order: Order) -> VenueReport | None:
+        """Return the venue's order, or None after it was not there at any look-up over the settling time."""
+        for pause_s in self._pauses_s:
+            await self._pause(pause_s)
+            report = await self._broker.find(order.client_order_id)
+            if report is not None:
+                return report
+        return None
+
+    async def _accept(self, order: Order, report: VenueReport) -> Held:
+        def decide(stored: Order) -> Step | None:
+            return self._steps.accept(stored, report, self._clock.now())
+
+        return _known(await self._orders.change(order.client_order_id, decide))
+
+    async def _record(self, order: Order, report: VenueReport) -> Held:
+        def decide(stored: Order) -> Step | None:
+            return self._steps.report(stored, report, self._clock.now())
+
+        return _known(await self._orders.change(order.client_order_id, decide))
+
+    async def _doubt(self, order: Order, reason: str) -> Held:
+        return await self._change(order, lambda stored: self._steps.doubt(stored, reason, self._clock.now()))
+
+    async def _refuse(self, order: Order, refusal: Refusal) -> Held:
+        return await self._change(
+            order, lambda stored: self._steps.refuse(stored, refusal, self._clock.now())
+        )
+
+    async def _change(self, order: Order, decide: Decide) -> Held:
+        """Write a step of our own, unless someone else moved the order since we read it: then theirs counts."""
+
+        def decide_unmoved(stored: Order) -> Step | None:
+            return decide(stored) if stored.sequence == order.sequence else None
+
+        return _known(await self._orders.change(order.client_order_id, decide_unmoved))
+
+
+def _known(held: Held | None) -> Held:
+    if held is None:
+        raise InvariantBroken("an order that was begun is not in the table any more")
+    return held
