@@ -14,6 +14,7 @@ from kernel.runtime.settings import PROJECT_ROOT
 
 StageName = Literal["signals", "selector", "sizer", "executor"]
 STAGES: tuple[StageName, ...] = ("signals", "selector", "sizer", "executor")
+SERVERS = ("kafka", "postgres")
 
 
 class StackOptions(BaseModel):
@@ -109,8 +110,8 @@ class RunFolder:
         return self.path / "venue"
 
     def log(self, name: str) -> Path:
-        """The log of a stage's process, of the venue, or of the supervisor."""
-        return self.path / "logs" / f"{name}.log"
+        """The log of a part (a server's lies beside its data), or of the supervisor."""
+        return (self.path / name if name in SERVERS else self.path / "logs") / f"{name}.log"
 
 
 def default_run_folder(environ: Mapping[str, str] = os.environ) -> RunFolder:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from dispatch.stack import kafka, postgres, stages
-from dispatch.stack.options import StackOptions
+from dispatch.stack.options import SERVERS, StackOptions
 from dispatch.stack.ownership import owned, sigterm_exits
 from dispatch.stack.parts import Part, StackEvent
 from dispatch.stack.preparation import Preparation
@@ -27,7 +27,6 @@ from dispatch.stack.state import PartState, Phase, ProcessId, StackState, write_
 from dispatch.stack.waiting import LOOPBACK, is_listening
 
 _TEND_EVERY_S = 0.2
-_SERVERS = ("kafka", "postgres")
 _VENUE_VARIABLES = ("APCA_API_BASE_URL", "APCA_API_DATA_URL", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 
 
@@ -193,7 +192,7 @@ class LocalStack:
         if self._watch.is_alive():
             self._watch.join()
         self._phase = "stopping"
-        servers = [part for part in self.parts if part.name in _SERVERS]
+        servers = [part for part in self.parts if part.name in SERVERS]
         try:
             for group in ([part for part in self.parts if part not in servers], servers):
                 stop_all([part.child for part in group])
