@@ -1,6 +1,6 @@
 """Black-Scholes-Merton over arrays: price, implied volatility, the five greeks.
 
-Entry points: `price`, `implied_volatility`, `greeks`, `years_between`.
+Entry points: `price`, `implied_volatility`, `greeks`, `years_until`.
 Source of the formulas: J. Hull, Options, Futures, and Other Derivatives, chapters on Black-Scholes-Merton and on the
 greeks (European exercise, continuous dividend yield).
 
@@ -11,17 +11,15 @@ greeks (European exercise, continuous dividend yield).
    has none, nor has one that would need more than 2,000 %.
 """
 
-from datetime import datetime
-
 import numpy as np
 from scipy.special import ndtr
 
-from simulator.markets.columns import Bools, Floats, GreekColumns
+from simulator.markets.columns import Bools, Floats, GreekColumns, Ints
 
 #: One figure for the whole chain, or one per contract.
 Number = float | Floats
 
-SECONDS_PER_YEAR = 365 * 24 * 3600.0
+_US_PER_YEAR = 365 * 24 * 3600 * 1e6
 DAYS_PER_YEAR = 365.0
 POINT = 0.01
 
@@ -36,9 +34,9 @@ _ROOT_TWO_PI = np.sqrt(2 * np.pi)
 _LEAST = 1e-300
 
 
-def years_between(now: datetime, then: datetime) -> float:
-    """Return act/365 years from `now` to `then`, 0 when that has passed."""
-    return max(0.0, (then - now).total_seconds()) / SECONDS_PER_YEAR
+def years_until(expires_us: Ints, at_us: Ints | int) -> Floats:
+    """Return act/365 years between two instants in microseconds since the epoch, 0 when the first has passed."""
+    return np.asarray(np.maximum(expires_us - at_us, 0) / _US_PER_YEAR)
 
 
 def price(

@@ -14,8 +14,6 @@ from simulator.markets.columns import ChainColumns, Floats, Ints, ListingColumns
 from simulator.markets.recorded.day import RecordedDay
 from simulator.markets.recorded.daytime import MINUTE_MS
 
-_US_PER_YEAR = pricing.SECONDS_PER_YEAR * 1e6
-
 
 def chain_at(day: RecordedDay, rows: Ints, at_ms: int, *, rate: float, dividend: float) -> ChainColumns:
     """Return the contracts `rows` as known `at_ms` after midnight."""
@@ -24,7 +22,7 @@ def chain_at(day: RecordedDay, rows: Ints, at_ms: int, *, rate: float, dividend:
     quote = take(options.quotes.quote, options.quotes.series.last(rows, at_ms))
     traded = options.trades.series.last(rows, at_ms)
     by_minute = day.recording.interval_ms == MINUTE_MS
-    years = np.maximum(options.expires_us[rows] - day.time.us(at_ms), 0) / _US_PER_YEAR
+    years = pricing.years_until(options.expires_us[rows], day.time.us(at_ms))
     spot = spot_at(day, at_ms)
     volatility = pricing.implied_volatility(
         _clear_mid(quote), listing.is_call, spot, listing.strike, years, rate=rate, dividend=dividend

@@ -8,6 +8,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,7 @@ def _sorted(owner: Ints, starts_ms: Ints, interval_ms: int) -> tuple[Ints, Serie
 def _parts(owner: Ints) -> Iterator[slice]:
     """Yield the slice of each contract's entries."""
     begins = np.flatnonzero(np.diff(owner)) + 1
-    for begin, end in zip(begins, np.append(begins[1:], owner.size), strict=True):
+    for begin, end in pairwise(np.append(begins, owner.size)):
         yield slice(int(begin), int(end))
 
 

@@ -99,11 +99,6 @@ def is_monthly(expiration: date) -> bool:
     return friday.day in _THIRD_FRIDAY and expiration.weekday() >= _FRIDAY - 1
 
 
-def years_left(listing: Listing, at_us: Ints | int) -> Floats:
-    """Return act/365 years to each expiration's close, 0 once it has passed."""
-    return np.asarray(np.maximum(listing.expires_us - at_us, 0) / (365 * 24 * 3600 * 1e6))
-
-
 def is_alive(name: Underlying, contract: OptionSymbol, today: date, calendar: TradingCalendar) -> bool:
     """Tell whether the name lists contracts like this one and its day is not over; it ends at midnight."""
     last = today + timedelta(days=DAYS_LISTED)

@@ -15,7 +15,7 @@ from kernel.domain.calendar import Session
 from simulator.markets import pricing
 from simulator.markets.columns import Bools, Floats, GreekColumns, Ints, QuoteColumns
 from simulator.markets.synthetic.chance import generator, uniforms
-from simulator.markets.synthetic.listing import Listing, years_left
+from simulator.markets.synthetic.listing import Listing
 from simulator.markets.synthetic.universe import Underlying
 
 #: Yearly, continuous: the rate under which the synthetic market prices, unless it is told another.
@@ -54,7 +54,7 @@ class Surface:
 
     def value(self, spot: Floats | float, at_us: Ints | int) -> Floats:
         """Return theoretical values in USD per share."""
-        years = years_left(self.listing, at_us)
+        years = pricing.years_until(self.listing.expires_us, at_us)
         model = pricing.price(
             self.listing.is_call,
             spot,
@@ -88,7 +88,7 @@ class Surface:
 
     def greeks(self, spot: float, at_us: int, told: Bools) -> tuple[Floats, GreekColumns]:
         """Return volatility and greeks, NaN where `told` is False."""
-        years = years_left(self.listing, at_us)
+        years = pricing.years_until(self.listing.expires_us, at_us)
         volatility = np.where(told & (years > 0), self.volatility(spot, years), np.nan)
         return volatility, pricing.greeks(
             self.listing.is_call,
