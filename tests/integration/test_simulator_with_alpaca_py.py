@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import requests
@@ -186,10 +186,7 @@ def test_over_a_weekend_the_next_open_is_monday(venue: VenueThread, trading: Tra
 def test_the_calendar_lists_the_sessions_asked_for(trading: TradingClient) -> None:
     sessions = trading.get_calendar(GetCalendarRequest(start=date(2026, 6, 12), end=date(2026, 6, 15)))
     assert [row.date for row in sessions] == [date(2026, 6, 12), date(2026, 6, 15)]
-    assert (sessions[0].open, sessions[0].close) == (
-        datetime(2026, 6, 12, 9, 30),
-        datetime(2026, 6, 12, 16, 0),
-    )
+    assert [f"{moment:%H:%M}" for moment in (sessions[0].open, sessions[0].close)] == ["09:30", "16:00"]
 
 
 def test_without_keys_everything_is_unauthorized(venue: VenueThread) -> None:
@@ -237,7 +234,7 @@ def test_contracts_without_dates_end_at_the_coming_weekend(trading: TradingClien
 def test_contracts_come_in_pages_of_the_limit_until_all_are_told(trading: TradingClient) -> None:
     wanted = {"underlying_symbols": ["SPY"], "expiration_date_lte": NEXT_FRIDAY, "limit": 7}
     first = trading.get_option_contracts(GetOptionContractsRequest(**wanted))
-    assert first.next_page_token == "Nw=="  # noqa: S105  base64 of 7
+    assert first.next_page_token == "Nw=="
     symbols, token = [row.symbol for row in first.option_contracts], first.next_page_token
     while token:
         page = trading.get_option_contracts(GetOptionContractsRequest(**wanted, page_token=token))
@@ -608,7 +605,7 @@ class Listener:
     async def _hear(self, update: Any) -> None:
         self.heard.append(update)
 
-    def __enter__(self) -> "Listener":
+    def __enter__(self) -> Self:
         self._thread.start()
         eventually(lambda: self._venue.desk.hub.is_listened_to, "the stream listens")
         return self
