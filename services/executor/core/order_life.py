@@ -39,10 +39,10 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     S.ACKNOWLEDGED: _REPORTED - {S.ACKNOWLEDGED},
     S.PARTIALLY_FILLED: _REPORTED - {S.ACKNOWLEDGED},
     # More fills than were known when the order ended are still fills.
-    S.CANCELED: frozenset({S.CANCELED, S.FILLED}),
-    S.EXPIRED: frozenset({S.EXPIRED, S.FILLED}),
-    S.REJECTED: _REPORTED - {S.REJECTED},
-    S.FILLED: frozenset(),
+    S.FILLED: ENDED,
+    S.CANCELED: ENDED,
+    S.EXPIRED: ENDED,
+    S.REJECTED: _REPORTED,
 }
 
 

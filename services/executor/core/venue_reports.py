@@ -46,23 +46,21 @@ def read_report(order: object) -> VenueReport:
     if not isinstance(order, Mapping):
         msg = f"the venue's order is no object: {order!r:.100}"
         raise ValueError(msg)  # noqa: TRY004 - every way of not being an order is one kind of failure to callers
-    filled = _whole(order, "filled_qty")
-    word = _text(order, "status")
-    price = _decimal(order, "filled_avg_price")
-    if filled > 0 and (price is None or price <= 0):
-        msg = f"filled_avg_price of a filled order was {order.get('filled_avg_price')!r}"
+    word, contracts, filled = _text(order, "status"), _whole(order, "qty"), _whole(order, "filled_qty")
+    if filled > contracts or (word == "filled" and filled != contracts):
+        msg = f"filled_qty of the venue's {word} order for {contracts} was {filled}"
         raise ValueError(msg)
     return VenueReport(
         client_order_id=_text(order, "client_order_id"),
         venue_order_id=_text(order, "id"),
         occ_symbol=_text(order, "symbol"),
         side=Side(_text(order, "side")),
-        contracts=_whole(order, "qty"),
+        contracts=contracts,
         limit_price=_decimal(order, "limit_price"),
         status=_status(word, filled),
         word=word,
         filled_contracts=filled,
-        average_fill_price=None if price is None else price.quantize(MICRO),
+        average_fill_price=_average_price(order) if filled else None,
         updated_at=require_utc(datetime.fromisoformat(_text(order, "updated_at"))),
     )
 
@@ -70,6 +68,14 @@ def read_report(order: object) -> VenueReport:
 def _status(word: str, filled: int) -> OrderStatus:
     alive = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.ACKNOWLEDGED
     return _ENDINGS.get(word, alive)
+
+
+def _average_price(order: Mapping[object, object]) -> Decimal:
+    price = _decimal(order, "filled_avg_price")
+    if price is None or price <= 0:
+        msg = f"filled_avg_price of a filled order was {price}"
+        raise ValueError(msg)
+    return price.quantize(MICRO)
 
 
 def _text(order: Mapping[object, object], name: str) -> str:

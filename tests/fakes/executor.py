@@ -1,0 +1,253 @@
+"""The executor's ports in memory, with a venue that keeps Alpaca's promises and breaks the ones networks break."""
+
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection
+from kernel.domain.calendar import Session, TradingCalendar
+from kernel.domain.clock import MARKET_ZONE, Clock
+from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
+from kernel.domain.ids import derive_id
+from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
+from services.executor.core.order_life import Order
+from services.executor.core.orders import OrderRequest, request_hash, request_of
+from services.executor.core.steps import Reservation, Step
+from services.executor.core.venue_reports import VenueReport
+from services.executor.ports import Decide, Held
+
+
+class Crash(Exception):
+    """The process dies here: nothing after this line happens."""
+
+
+class Outcome(StrEnum):
+    """What happens to one POST."""
+
+    ACCEPT = "accept"
+    ACCEPT_AND_STAY_SILENT = "accept and stay silent"
+    STAY_SILENT = "stay silent"
+    RATE_LIMIT = "rate limit"
+    REFUSE = "refuse"
+    CALL_IT_MALFORMED = "call it malformed"
+    CLAIM_DUPLICATE = "claim duplicate"
+
+
+@dataclass
+class FakeBroker:
+    """A venue that makes one order per client order id. `plan` holds the outcomes of the next POSTs; then it accepts.
+
+    `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `trap(point)` may raise Crash.
+    """
+
+    clock: Clock
+    plan: deque[Outcome] = field(default_factory=deque)
+    orders: dict[str, VenueReport] = field(default_factory=dict)
+    foreign: list[VenueReport] = field(default_factory=list)
+    posts: list[OrderRequest] = field(default_factory=list)
+    accepted: Counter[str] = field(default_factory=Counter)
+    finds: list[str] = field(default_factory=list)
+    hidden_finds: Counter[str] = field(default_factory=Counter)
+    finds_to_fail: int = 0
+    cancelled: list[str] = field(default_factory=list)
+    fills_before_cancel: int = 0
+    trap: Callable[[str], None] = lambda _point: None
+
+    async def submit(self, request: OrderRequest) -> Answer:
+        self.trap("before the post")
+        self.posts.append(request)
+        answer = self._answer(request, self.plan.popleft() if self.plan else Outcome.ACCEPT)
+        self.trap("after the post")
+        return answer
+
+    async def find(self, client_order_id: str) -> VenueReport | None:
+        self.finds.append(client_order_id)
+        if self.finds_to_fail:
+            self.finds_to_fail -= 1
+            raise VenueUnavailable("the venue did not answer")
+        if self.hidden_finds[client_order_id]:
+            self.hidden_finds[client_order_id] -= 1
+            return None
+        return self.orders.get(client_order_id)
+
+    async def open_orders(self) -> Sequence[VenueReport]:
+        working = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
+        return [r for r in [*self.orders.values(), *self.foreign] if r.status in working]
+
+    async def cancel(self, venue_order_id: str) -> None:
+        self.cancelled.append(venue_order_id)
+        (order,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
+        if self.fills_before_cancel:
+            self.fill(order.client_order_id, self.fills_before_cancel)
+        if self.orders[order.client_order_id].status is not OrderStatus.FILLED:
+            self.end(order.client_order_id, OrderStatus.CANCELED)
+
+    def fill(self, client_order_id: str, contracts: int, price: str = "2.50") -> VenueReport:
+        """Fill an order up to `contracts` in all."""
+        order = self.orders[client_order_id]
+        done = contracts == order.contracts
+        return self._put(
+            order,
+            status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,
+            word="filled" if done else "partially_filled",
+            filled_contracts=contracts,
+            average_fill_price=Decimal(price),
+        )
+
+    def end(self, client_order_id: str, status: OrderStatus) -> VenueReport:
+        """End an order, whatever is filled of it."""
+        return self._put(self.orders[client_order_id], status=status, word=status.value.lower())
+
+    def accept(self, request: OrderRequest) -> VenueReport:
+        """Make the order."""
+        self.accepted[request.client_order_id] += 1
+        report = VenueReport(
+            client_order_id=request.client_order_id,
+            venue_order_id=derive_id(request.client_order_id, "venue"),
+            occ_symbol=request.occ_symbol,
+            side=request.side,
+            contracts=request.contracts,
+            limit_price=request.limit_price,
+            status=OrderStatus.ACKNOWLEDGED,
+            word="pending_new",
+            filled_contracts=0,
+            average_fill_price=None,
+            updated_at=self.clock.now(),
+        )
+        self.orders[request.client_order_id] = report
+        return report
+
+    def _answer(self, request: OrderRequest, outcome: Outcome) -> Answer:
+        match outcome:
+            case Outcome.STAY_SILENT:
+                return Unanswered("time-out")
+            case Outcome.RATE_LIMIT:
+                return NotAccepted("the venue answered 429")
+            case Outcome.REFUSE:
+                return read_refusal(403, 40310000, "insufficient options buying power")
+            case Outcome.CALL_IT_MALFORMED:
+                return read_refusal(422, 40010001, "qty must be > 0")
+        if request.client_order_id in self.orders or outcome is Outcome.CLAIM_DUPLICATE:
+            return read_refusal(422, 40010001, "client_order_id must be unique")
+        report = self.accept(request)
+        return Accepted(report) if outcome is Outcome.ACCEPT else Unanswered("time-out")
+
+    def _put(self, order: VenueReport, **changes: object) -> VenueReport:
+        changed = replace(order, updated_at=self.clock.now(), **changes)  # type: ignore[arg-type]
+        self.orders[order.client_order_id] = changed
+        return changed
+
+
+@dataclass
+class FakeOrders:
+    """Orders in a dict; `steps` is the ledger. `commits_to_lose` commits fail, `commits_to_doubt` happen and fail."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    commits_to_lose: int = 0
+    commits_to_doubt: int = 0
+    trap: Callable[[str], None] = lambda _point: None
+    before_change: Callable[[], None] = lambda: None
+
+    async def begin(self, step: Step) -> Held:
+        known = self.orders.get(step.order.client_order_id)
+        if known is None:
+            return self._commit(step)
+        if request_hash(request_of(known.ticket)) != request_hash(request_of(step.order.ticket)):
+            raise UnprocessableError("another content")
+        return Held(known, written=False)
+
+    async def change(self, client_order_id: str, decide: Decide) -> Held | None:
+        before_change, self.before_change = self.before_change, lambda: None
+        before_change()
+        order = self.orders.get(client_order_id)
+        if order is None:
+            return None
+        step = decide(order)
+        return Held(order, written=False) if step is None else self._commit(step)
+
+    async def unsettled(self) -> Sequence[Order]:
+        return [order for order in self.orders.values() if not order.ended]
+
+    @property
+    def executions(self) -> list[Execution]:
+        """The Execution messages, in the order they were written."""
+        return [m for m in self.messages if isinstance(m, Execution)]
+
+    @property
+    def rejections(self) -> list[Rejection]:
+        """The Rejection messages."""
+        return [m for m in self.messages if isinstance(m, Rejection)]
+
+    @property
+    def messages(self) -> list[Evidence | Execution | Rejection]:
+        """Everything in the outbox."""
+        return [m for step in self.steps for m in step.messages]
+
+    @property
+    def reservation(self) -> Reservation | None:
+        """What the steps left of the reservation."""
+        kept = [s.reservation for s in self.steps if s.reservation is not Reservation.KEEP]
+        return kept[-1] if kept else None
+
+    def _commit(self, step: Step) -> Held:
+        status = step.order.status
+        self.trap(f"before {status} is committed")
+        if self.commits_to_lose:
+            self.commits_to_lose -= 1
+            raise DatabaseUnavailable("connection lost before the commit")
+        self.orders[step.order.client_order_id] = step.order
+        self.steps.append(step)
+        self.trap(f"after {status} is committed")
+        if self.commits_to_doubt:
+            self.commits_to_doubt -= 1
+            raise DatabaseUnavailable("connection lost after the commit")
+        return Held(step.order, written=True)
+
+
+class FakeSessions:
+    """Sessions from 9:30 to 16:00 in New York on every weekday around the day asked for."""
+
+    async def around(self, now: datetime) -> TradingCalendar:
+        return weekdays(now.astimezone(MARKET_ZONE).date())
+
+
+def weekdays(first: date, days: int = 15) -> TradingCalendar:
+    """The sessions of the weekdays from `first` on."""
+    every = [first + timedelta(days=n) for n in range(days)]
+    return TradingCalendar([a_session(day) for day in every if day.weekday() < 5], covers_to=every[-1])
+
+
+def a_session(day: date, closes: time = time(16)) -> Session:
+    """A session of `day` from 9:30 in New York."""
+    opens_at = datetime.combine(day, time(9, 30), MARKET_ZONE)
+    return Session(day, opens_at, datetime.combine(day, closes, MARKET_ZONE))
+
+
+class FakePause:
+    """Waits in no time; keeps how long, and lets the clock of the test run on."""
+
+    def __init__(self, advance: Callable[[timedelta], None] = lambda _delta: None) -> None:
+        self.waited_s: list[float] = []
+        self._advance = advance
+
+    async def __call__(self, seconds: float) -> None:
+        self.waited_s.append(seconds)
+        self._advance(timedelta(seconds=seconds))
+
+
+class FakeTradeUpdates:
+    """A stream that hands over what the test puts in `hints`, then waits for ever."""
+
+    def __init__(self, *hints: str) -> None:
+        self.hints = hints
+        self.wait: Callable[[], Awaitable[None]]
+
+    async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
+        on_connect()
+        for hint in self.hints:
+            on_order(hint)
+        await self.wait()
