@@ -1,7 +1,8 @@
 """The executor's ports in memory, with a venue that keeps Alpaca's promises and breaks the ones networks break."""
 
+import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -240,14 +241,14 @@ class FakePause:
 
 
 class FakeTradeUpdates:
-    """A stream that hands over what the test puts in `hints`, then waits for ever."""
+    """A stream in the hands of the test: `connect()` and `hint(id)` once somebody listens."""
 
-    def __init__(self, *hints: str) -> None:
-        self.hints = hints
-        self.wait: Callable[[], Awaitable[None]]
+    def __init__(self) -> None:
+        self.listening = asyncio.Event()
+        self.hint: Callable[[str], None]
+        self.connect: Callable[[], None]
 
     async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
-        on_connect()
-        for hint in self.hints:
-            on_order(hint)
-        await self.wait()
+        self.hint, self.connect = on_order, on_connect
+        self.listening.set()
+        await asyncio.Event().wait()
