@@ -43,9 +43,10 @@ def trace(
         out.print(f"\n{when}  +{step.after_ms:.0f} ms  [bold]{step.headline}[/bold]")
         for line in step.lines:
             out.print(f"    {line}", markup=False)
-        where = f"{step.chapter.topic} {step.chapter.partition}/{step.chapter.offset}"
+        chapter = step.chapter
         out.print(
-            f"    {where}, {meta.stage} at {meta.revision}, parameters {meta.config_hash}",
+            f"    topic {chapter.topic}, partition {chapter.partition}, offset {chapter.offset};"
+            f" {meta.stage} revision {meta.revision}, parameters {meta.config_hash}",
             style="dim",
             markup=False,
         )

@@ -130,7 +130,10 @@ class _Follower:
 
 
 def _is_settled(story: Story) -> bool:
-    return story.signal is not None and story.fate in _SETTLED
+    """Topics are read side by side: a fill may be read before the ticket it belongs to."""
+    if story.signal is None or story.fate not in _SETTLED:
+        return False
+    return not story.reached_venue or (story.selection is not None and story.ticket is not None)
 
 
 def utc_run_id(now: datetime) -> str:
