@@ -5,7 +5,7 @@
 2. A price that is not positive and finite is nobody's quote.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -54,7 +54,7 @@ class MarketView:
     def __init__(self, market: Market) -> None:
         self.market = market
         self._pictures: dict[str, ChainPicture] = {}
-        self._listed: dict[str, tuple[datetime, dict[str, ListedContract]]] = {}
+        self._listed: dict[str, tuple[Sequence[ListedContract], Mapping[str, ListedContract]]] = {}
 
     def chain(self, underlying: str, at: datetime) -> ChainPicture:
         """Return the chain's picture of this second."""
@@ -67,11 +67,11 @@ class MarketView:
 
     def contracts(self, underlying: str, at: datetime) -> Mapping[str, ListedContract]:
         """Return the contracts listed now, by symbol."""
-        second = market_second(at)
+        rows = self.market.contracts(underlying, market_second(at))
         kept = self._listed.get(underlying)
-        if kept is None or kept[0] != second:
-            rows = {str(row.symbol): row for row in self.market.contracts(underlying, second)}
-            kept = self._listed[underlying] = (second, rows)
+        if kept is None or kept[0] is not rows:
+            # A market that answers with the same object means the same listing.
+            kept = self._listed[underlying] = (rows, {str(row.symbol): row for row in rows})
         return kept[1]
 
     def contract(self, symbol: str, at: datetime) -> ListedContract | None:

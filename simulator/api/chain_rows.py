@@ -1,4 +1,4 @@
-"""Option snapshots as JSON rows, straight from the market's columns: no object per contract.
+"""Option snapshots as JSON texts, straight from the market's columns: no object per contract or figure.
 
 A block the market does not know is absent, as at Alpaca; greeks are there with all five keys or not at all.
 """
@@ -6,10 +6,10 @@ A block the market does not know is absent, as at Alpaca; greeks are there with 
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from math import isnan
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from kernel.domain.options import Right
@@ -26,7 +26,6 @@ from simulator.markets.columns import (
 from simulator.markets.columns import moment as moment_of
 from simulator.wire_time import rfc3339
 
-Row = dict[str, Any]
 Rows = NDArray[np.intp]
 
 
@@ -83,74 +82,86 @@ def read_right(params: Mapping[str, str]) -> Right | None:
     return Right(text)
 
 
-def snapshot_rows(columns: ChainColumns, rows: Rows) -> dict[str, Row]:
-    """Return the snapshots of `rows` by symbol."""
-    found: list[Row] = [{} for _ in rows]
-    _add_quotes(found, columns.quote, rows)
-    _add_trades(found, columns.trade, rows)
-    _add_greeks(found, columns.greeks, rows)
-    _add_volatility(found, columns, rows)
-    _add_bars(found, "dailyBar", columns.day_bar, rows)
-    _add_bars(found, "minuteBar", columns.minute_bar, rows)
-    _add_bars(found, "prevDailyBar", columns.previous_day_bar, rows)
-    return {columns.listing.symbols[row]: told for row, told in zip(rows.tolist(), found, strict=True)}
-
-
-def _add_quotes(found: list[Row], quote: QuoteColumns, rows: Rows) -> None:
-    columns = _cut(rows, quote.at_us, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
-    for told, (at, bid, bid_size, ask, ask_size) in zip(found, columns, strict=True):
-        if at:
-            told["latestQuote"] = {
-                "t": _instant(at),
-                "bx": "C",
-                "bp": bid,
-                "bs": bid_size,
-                "ax": "C",
-                "ap": ask,
-                "as": ask_size,
-                "c": "A",
-            }
-
-
-def _add_trades(found: list[Row], trade: TradeColumns, rows: Rows) -> None:
-    for told, (at, price, size) in zip(found, _cut(rows, trade.at_us, trade.price, trade.size), strict=True):
-        if at:
-            told["latestTrade"] = {"t": _instant(at), "x": "C", "p": price, "s": size, "c": "I"}
-
-
-def _add_greeks(found: list[Row], greeks: GreekColumns, rows: Rows) -> None:
-    columns = _cut(rows, greeks.delta, greeks.gamma, greeks.rho, greeks.theta, greeks.vega)
-    for told, (delta, gamma, rho, theta, vega) in zip(found, columns, strict=True):
-        if not isnan(delta):
-            told["greeks"] = {"delta": delta, "gamma": gamma, "rho": rho, "theta": theta, "vega": vega}
-
-
-def _add_volatility(found: list[Row], columns: ChainColumns, rows: Rows) -> None:
-    for told, (volatility,) in zip(found, _cut(rows, columns.implied_volatility), strict=True):
-        if not isnan(volatility):
-            told["impliedVolatility"] = volatility
-
-
-def _add_bars(found: list[Row], name: str, bars: BarColumns, rows: Rows) -> None:
-    columns = _cut(
-        rows, bars.at_us, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.trades, bars.vwap
+def snapshot_texts(columns: ChainColumns, rows: Rows) -> dict[str, bytes]:
+    """Return the snapshots of `rows`, by symbol, each as the text of a JSON object."""
+    if not len(rows):
+        return {}
+    blocks = (
+        quote_texts(columns.quote, rows, _named("latestQuote", _QUOTE)),
+        _trade_texts(columns.trade, rows),
+        _greek_texts(columns.greeks, rows),
+        _volatility_texts(columns.implied_volatility, rows),
+        _bar_texts("dailyBar", columns.day_bar, rows),
+        _bar_texts("minuteBar", columns.minute_bar, rows),
+        _bar_texts("prevDailyBar", columns.previous_day_bar, rows),
     )
-    for told, (at, *figures) in zip(found, columns, strict=True):
-        if at:
-            told[name] = dict(zip(_BAR_KEYS, (_instant(at), *figures), strict=True))
+    told = (b"{%b}" % b",".join(filter(None, parts)) for parts in zip(*blocks, strict=True))
+    return dict(zip(symbols_of(columns, rows), told, strict=True))
 
 
-_BAR_KEYS = ("t", "o", "h", "l", "c", "v", "n", "vw")
+def quote_texts(quote: QuoteColumns, rows: Rows, template: bytes | None = None) -> list[bytes]:
+    """Return the latest quotes; an option's condition is a string, unlike a stock's. Empty where there is none."""
+    figures = (quote.bid, quote.bid_size, quote.ask, quote.ask_size)
+    return _timed(template or _QUOTE, quote.at_us, figures, rows)
 
 
-def _cut(rows: Rows, *columns: NDArray[Any]) -> "zip[tuple[Any, ...]]":
-    """Return the wanted rows of several columns as Python values, row by row."""
-    return zip(*(column[rows].tolist() for column in columns), strict=True)
+def symbols_of(columns: ChainColumns, rows: Rows) -> list[str]:
+    """Return the contracts of `rows`."""
+    return [columns.listing.symbols[row] for row in rows.tolist()]
+
+
+def json_object(members: Mapping[str, bytes]) -> bytes:
+    """Return a JSON object of members that are encoded already; the names are OCC symbols and need no escape."""
+    return b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), text) for name, text in members.items())
+
+
+def _named(name: str, template: bytes) -> bytes:
+    return b'"%b":%b' % (name.encode(), template)
+
+
+_QUOTE = b'{"t":"%b","bx":"C","bp":%b,"bs":%b,"ax":"C","ap":%b,"as":%b,"c":"A"}'
+_TRADE = b'"latestTrade":{"t":"%b","x":"C","p":%b,"s":%b,"c":"I"}'
+_BAR = b'{"t":"%b","o":%b,"h":%b,"l":%b,"c":%b,"v":%b,"n":%b,"vw":%b}'
+_GREEKS = b'"greeks":{"delta":%b,"gamma":%b,"rho":%b,"theta":%b,"vega":%b}'
+_ABSENT = b"null"
+
+
+def _trade_texts(trade: TradeColumns, rows: Rows) -> list[bytes]:
+    return _timed(_TRADE, trade.at_us, (trade.price, trade.size), rows)
+
+
+def _bar_texts(name: str, bar: BarColumns, rows: Rows) -> list[bytes]:
+    figures = (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades, bar.vwap)
+    return _timed(_named(name, _BAR), bar.at_us, figures, rows)
+
+
+def _greek_texts(greeks: GreekColumns, rows: Rows) -> list[bytes]:
+    columns = (greeks.delta, greeks.gamma, greeks.rho, greeks.theta, greeks.vega)
+    figures = zip(*(_texts(column, rows) for column in columns), strict=True)
+    return [b"" if row[0] == _ABSENT else _GREEKS % row for row in figures]
+
+
+def _volatility_texts(volatility: NDArray[np.float64], rows: Rows) -> list[bytes]:
+    return [b"" if text == _ABSENT else b'"impliedVolatility":%b' % text for text in _texts(volatility, rows)]
+
+
+def _timed(
+    template: bytes, at_us: NDArray[np.int64], figures: tuple[NDArray[Any], ...], rows: Rows
+) -> list[bytes]:
+    """Fill `template` with the instant and the figures of each row; empty where the block is absent."""
+    instants = at_us[rows].tolist()
+    columns = zip(*(_texts(column, rows) for column in figures), strict=True)
+    return [template % (_instant(at), *row) if at else b"" for at, row in zip(instants, columns, strict=True)]
+
+
+def _texts(column: NDArray[Any], rows: Rows) -> list[bytes]:
+    """Return figures as JSON texts, a whole column at once; NaN becomes null."""
+    return orjson.dumps(column[rows], option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
 @lru_cache(maxsize=65536)
-def _instant(at_us: int) -> str:
-    return rfc3339(moment_of(at_us))
+def _instant(at_us: int) -> bytes:
+    return rfc3339(moment_of(at_us)).encode()
 
 
 def _day64(day_: date | None) -> np.datetime64 | None:

@@ -4,19 +4,22 @@ A chain page is encoded once per market second and filter; within that second it
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from simulator.api.chain_rows import ChainFilter, Row, snapshot_rows
+from simulator.api.chain_rows import ChainFilter, json_object, quote_texts, snapshot_texts
 from simulator.api.requests import BadRequest, instant, next_token, page, text_list
-from simulator.api.wire import answer, raw_answer
+from simulator.api.wire import raw_answer
 from simulator.desk import Desk
 from simulator.faults import CHAIN_FAULTS, FaultKind
 from simulator.market_view import ChainPicture, MarketView
+
+Row = dict[str, Any]
 
 _SYMBOLS_MAX = 100
 
@@ -29,9 +32,11 @@ def option_data_routes(desk: Desk) -> APIRouter:
     @router.get("/snapshots")
     async def by_symbols(request: Request) -> Response:
         offset, limit = page(request.query_params, default=100, maximum=1000)
-        rows = _rows_of(view, _symbols(request), instant(request))
-        shown = dict(list(rows.items())[offset : offset + limit])
-        return answer({"snapshots": shown, "next_page_token": next_token(offset, limit, len(rows))})
+        found = _find(view, _symbols(request), instant(request))
+        shown: dict[str, bytes] = {}
+        for picture, row in found[offset : offset + limit]:
+            shown |= snapshot_texts(picture.columns, np.array([row]))
+        return raw_answer(_page(shown, next_token(offset, limit, len(found))))
 
     @router.get("/snapshots/{underlying}")
     async def chain(underlying: str, request: Request) -> Response:
@@ -45,9 +50,14 @@ def option_data_routes(desk: Desk) -> APIRouter:
 
     @router.get("/quotes/latest")
     async def latest_quotes(request: Request) -> Response:
-        rows = _rows_of(view, _symbols(request), instant(request))
-        quotes = {symbol: row["latestQuote"] for symbol, row in rows.items() if "latestQuote" in row}
-        return answer({"quotes": quotes})
+        found = _find(view, _symbols(request), instant(request))
+        quotes = {
+            picture.columns.listing.symbols[row]: quote_texts(picture.columns.quote, np.array([row]))[0]
+            for picture, row in found
+        }
+        return raw_answer(
+            b'{"quotes":%b}' % json_object({name: text for name, text in quotes.items() if text})
+        )
 
     return router
 
@@ -63,15 +73,14 @@ def _symbols(request: Request) -> list[str]:
     return sorted(set(symbols))
 
 
-def _rows_of(view: MarketView, symbols: list[str], at: datetime) -> dict[str, Row]:
-    """Return the snapshots of known contracts, by symbol; unknown ones are absent."""
-    found: dict[str, Row] = {}
+def _find(view: MarketView, symbols: list[str], at: datetime) -> list[tuple[ChainPicture, int]]:
+    """Return where known contracts stand in their chains; unknown ones are absent."""
+    found = []
     for symbol in symbols:
         underlying = view.underlying_of(symbol)
         picture = view.chain(underlying, at) if underlying else None
-        row = picture.row_of.get(symbol) if picture else None
-        if picture is not None and row is not None:
-            found |= snapshot_rows(picture.columns, np.array([row]))
+        if picture is not None and symbol in picture.row_of:
+            found.append((picture, picture.row_of[symbol]))
     return found
 
 
@@ -80,19 +89,24 @@ def _chain_page(picture: ChainPicture, wanted: ChainFilter, offset: int, limit: 
     encoded = picture.encoded.get(key)
     if encoded is None:
         found = wanted.select(picture.columns)
-        rows = snapshot_rows(picture.columns, found[offset : offset + limit])
-        encoded = orjson.dumps({"snapshots": rows, "next_page_token": next_token(offset, limit, len(found))})
+        shown = snapshot_texts(picture.columns, found[offset : offset + limit])
+        encoded = _page(shown, next_token(offset, limit, len(found)))
         picture.encoded[key] = encoded
     return encoded
 
 
+def _page(shown: Mapping[str, bytes], token: str | None) -> bytes:
+    return b'{"snapshots":%b,"next_page_token":%b}' % (json_object(shown), orjson.dumps(token))
+
+
 def _damaged(kind: FaultKind, picture: ChainPicture, wanted: ChainFilter) -> bytes:
     """Encode a whole chain with a fault in it; Python's json writes NaN as many servers do."""
-    rows = (
+    shown = (
         {}
         if kind is FaultKind.EMPTY_CHAIN
-        else snapshot_rows(picture.columns, wanted.select(picture.columns))
+        else snapshot_texts(picture.columns, wanted.select(picture.columns))
     )
+    rows: dict[str, Row] = {symbol: orjson.loads(text) for symbol, text in shown.items()}
     damage = _DAMAGES.get(kind)
     for index, row in enumerate(rows.values()):
         if damage is not None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from kernel.domain.calendar import Session, market_day
@@ -19,7 +21,7 @@ from simulator.api.requests import (
     text_list,
     within,
 )
-from simulator.api.wire import answer, refuse
+from simulator.api.wire import answer, raw_answer, refuse
 from simulator.desk import Desk
 from simulator.market_view import MarketView
 from simulator.markets.market import ListedContract
@@ -62,8 +64,9 @@ def reference_routes(desk: Desk) -> APIRouter:
         params, at = request.query_params, instant(request)
         offset, limit = page(params, default=100, maximum=10_000)
         found = _matching_contracts(view, params, at)
-        rows = [_contract_json(row) for row in found[offset : offset + limit]]
-        return answer({"option_contracts": rows, "next_page_token": next_token(offset, limit, len(found))})
+        rows = b",".join(map(_contract_text, found[offset : offset + limit]))
+        token = orjson.dumps(next_token(offset, limit, len(found)))
+        return raw_answer(b'{"option_contracts":[%b],"next_page_token":%b}' % (rows, token))
 
     @router.get("/options/contracts/{symbol_or_id}")
     async def contract(symbol_or_id: str, request: Request) -> Response:
@@ -154,6 +157,11 @@ def _find_contract(view: MarketView, symbol_or_id: str, at: datetime) -> ListedC
         return row
     every = (item for name in view.market.underlyings() for item in view.contracts(name, at).items())
     return next((row for symbol, row in every if asset_id_of(symbol) == symbol_or_id), None)
+
+
+@lru_cache(maxsize=65536)
+def _contract_text(row: ListedContract) -> bytes:
+    return orjson.dumps(_contract_json(row))
 
 
 def _contract_json(row: ListedContract) -> dict[str, Any]:
