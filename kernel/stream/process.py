@@ -27,6 +27,8 @@ from kernel.stream.stage import Stage
 from kernel.stream.worker import Worker
 
 _log = get_logger()
+#: Longer than the web server's own deadline for answers that are under way.
+_WEB_STOP_DEADLINE_S = 5.0
 Task = Callable[[], Awaitable[None]]
 
 
@@ -95,16 +97,20 @@ async def run_until(process: Process, stop: asyncio.Event) -> None:
         stack.callback(web.stop)
         running = {"web": asyncio.create_task(web.serve(), name="web")}
         waiting = asyncio.create_task(stop.wait(), name="stop")
+        bringing_up = asyncio.create_task(_bring_up(process, stack), name="start")
         try:
-            bringing_up = asyncio.create_task(_bring_up(process, stack), name="start")
             await _first_of({**running, "start": bringing_up}, waiting, until=bringing_up)
             if not stop.is_set():
                 running |= bringing_up.result()
                 _log.info("running", port=web.port, revision=process.settings.code_revision())
                 await _first_of(running, waiting, until=None)
         finally:
-            web.stop()
-            await _cancel([*running.values(), waiting, bringing_up])
+            serving = running.pop("web")
+            await _cancel([waiting, bringing_up])
+            await _cancel([*running.values(), *_tasks_of(bringing_up)])
+            web.stop()  # last, while the resources are open: a request that is being answered gets its answer
+            await asyncio.wait([serving], timeout=_WEB_STOP_DEADLINE_S)
+            await _cancel([serving])
 
 
 async def _bring_up(process: Process, stack: AsyncExitStack) -> dict[str, asyncio.Task[None]]:
@@ -144,6 +150,12 @@ async def _first_of(
             task.result()
             if task is not until:
                 raise RuntimeError(f"the task {name!r} of this process ended")
+
+
+def _tasks_of(bringing_up: asyncio.Task[dict[str, asyncio.Task[None]]]) -> list[asyncio.Task[None]]:
+    """Return what was started, even where the wish to stop came in the same moment."""
+    succeeded = not bringing_up.cancelled() and bringing_up.exception() is None
+    return list(bringing_up.result().values()) if succeeded else []
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
