@@ -73,9 +73,7 @@ class FakeAlerts:
 
     async def mark_published(self, external_id: str) -> None:
         kept = self.kept[external_id]
-        self.kept[external_id] = KeptAlert(
-            content_hash=kept.content_hash, signal=kept.signal, published=True
-        )
+        self.kept[external_id] = KeptAlert(content_hash=kept.content_hash, signal=kept.signal, published=True)
 
     async def unpublished(self) -> Sequence[Signal]:
         return [kept.signal for kept in self.kept.values() if not kept.published]

@@ -22,9 +22,7 @@ BREAKOUT_ENDS_AT = OPENS_AT + timedelta(minutes=16)
 
 
 def found(bars=None, *, direction=Direction.BULLISH, now=BREAKOUT_ENDS_AT, params=PARAMS) -> Setup | NoSetup:
-    return opening_range_breakout(
-        a_view(a_breakout_day() if bars is None else bars), direction, params, now
-    )
+    return opening_range_breakout(a_view(a_breakout_day() if bars is None else bars), direction, params, now)
 
 
 def reason_of(answer: Setup | NoSetup) -> NoSetupReason:

@@ -22,7 +22,9 @@ RESUMES = minutes(["491.50", "493.00", "493.20", "494.00"])
 RESUMED_AT = OPENS_AT + timedelta(minutes=3)
 
 
-def found(minute_bars=RESUMES, history=None, *, direction=Direction.BULLISH, now=RESUMED_AT) -> Setup | NoSetup:
+def found(
+    minute_bars=RESUMES, history=None, *, direction=Direction.BULLISH, now=RESUMED_AT
+) -> Setup | NoSetup:
     view = a_view(minute_bars, a_pullback_history() if history is None else history)
     return trend_pullback(view, direction, PARAMS, now)
 
