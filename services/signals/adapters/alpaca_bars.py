@@ -101,5 +101,7 @@ def _prices(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _price(number: float | str) -> Decimal:
-    # The shortest text of the float is the number as the venue wrote it.
-    return Decimal(str(number)).quantize(_SIX_PLACES)
+    # The shortest text of the float is the number as the venue wrote it; `quantize` refuses what is not finite.
+    price = Decimal(str(number))
+    rounded = price.quantize(_SIX_PLACES)
+    return price if price == rounded else rounded

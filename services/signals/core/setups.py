@@ -58,7 +58,7 @@ class NoSetupReason(StrEnum):
     NO_PULLBACK = "NO_PULLBACK"
     PULLBACK_TOO_DEEP = "PULLBACK_TOO_DEEP"
     NOT_RESUMED = "NOT_RESUMED"
-    STOP_OR_TARGET_BELOW_ZERO = "STOP_OR_TARGET_BELOW_ZERO"
+    LEVEL_NOT_POSITIVE = "LEVEL_NOT_POSITIVE"
     PAST = "PAST"
 
 
@@ -104,18 +104,19 @@ class Rule:
             direction=self.direction,
             underlying=self.view.underlying,
             reason=reason,
-            figures={name: str(value) for name, value in figures.items()},
+            figures={name: _shown(value) for name, value in figures.items()},
         )
 
     def found(self, bar: MinuteBar, levels: Levels, *, expiry_s: float, now: datetime) -> Setup | NoSetup:
-        """Return the setup that `bar` showed, unless it has expired or its stop or target is no price."""
+        """Return the setup that `bar` showed, unless it has expired or one of its levels is no price."""
         expires_at = bar.ends_at + timedelta(seconds=expiry_s)
         if now > expires_at:
             return self.no(NoSetupReason.PAST, found_at=bar.ends_at, expired_at=expires_at)
         stop = _to_cents(levels.reference_price - self.sign * levels.stop_distance)
         target = _to_cents(levels.reference_price + self.sign * levels.target_distance)
-        if min(stop, target) <= 0:
-            return self.no(NoSetupReason.STOP_OR_TARGET_BELOW_ZERO, stop_price=stop, target_price=target)
+        atr = levels.atr.quantize(_SIX_PLACES)
+        if min(stop, target, atr) <= 0:
+            return self.no(NoSetupReason.LEVEL_NOT_POSITIVE, stop_price=stop, target_price=target, atr=atr)
         return Setup(
             rule=self.name,
             strategy=self.strategy,
@@ -127,8 +128,14 @@ class Rule:
             reference_price=levels.reference_price,
             stop_price=stop,
             target_price=target,
-            atr=levels.atr.quantize(_SIX_PLACES),
+            atr=atr,
         )
+
+
+def _shown(figure: object) -> str:
+    if isinstance(figure, Decimal) and figure != figure.quantize(_SIX_PLACES):
+        return str(figure.quantize(_SIX_PLACES))
+    return str(figure)
 
 
 def _to_cents(price: Decimal) -> Decimal:

@@ -117,4 +117,4 @@ def test_todays_own_daily_bar_changes_nothing() -> None:
 
 def test_a_target_below_zero_is_refused() -> None:
     answer = found(minutes(["1.00"]), a_pullback_history(direction=-1), direction=Direction.BEARISH)
-    assert reason_of(answer) is NoSetupReason.STOP_OR_TARGET_BELOW_ZERO
+    assert reason_of(answer) is NoSetupReason.LEVEL_NOT_POSITIVE
