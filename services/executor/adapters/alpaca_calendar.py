@@ -31,10 +31,13 @@ class AlpacaSessions:
         params = {"start": today.isoformat(), "end": (today + _AHEAD).isoformat()}
         try:
             rows: Any = await self._gateway.call(self._gateway.trading.get, "/calendar", params)
-            return TradingCalendar([read_session(row) for row in rows], covers_to=today + _AHEAD)
+            sessions = [read_session(row) for row in rows]
         except (VenueRefused, KeyError, TypeError, ValueError) as e:
             msg = f"the venue's calendar is unusable: {type(e).__name__}: {e}"
             raise VenueUnavailable(msg) from e
+        if not sessions:  # kept for the day, it would close the market for as long
+            raise VenueUnavailable("the venue's calendar is unusable: no session in two weeks")
+        return TradingCalendar(sessions, covers_to=today + _AHEAD)
 
 
 def read_session(row: Mapping[str, str]) -> Session:

@@ -1,0 +1,420 @@
+"""Orders, ledger, outbox, election: on a real Postgres."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from kernel.adapters.migrate import migrate
+from kernel.adapters.postgres import Database
+from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection
+from kernel.contracts.origin import Origin
+from kernel.domain.errors import TransientError, UnprocessableError
+from kernel.runtime.health import Health
+from kernel.testing.builders import NOW, a_leg, a_ticket
+from kernel.testing.clock import FixedClock
+from kernel.testing.driver import RecordingPublisher
+from services.executor.adapters.postgres_election import PostgresElection
+from services.executor.adapters.postgres_orders import PostgresOrders
+from services.executor.adapters.postgres_outbox import OutboxRelay
+from services.executor.core.gates import Facts, Limits, check
+from services.executor.core.order_life import Order
+from services.executor.core.orders import request_of
+from services.executor.core.steps import Step, Steps
+from services.executor.ports import Held
+from tests.fakes.executor import FakeBroker, weekdays
+
+pytestmark = pytest.mark.integration
+
+S = OrderStatus
+STEPS = Steps(Origin("executor", "test", "test"))
+FACTS = Facts(now=NOW, calendar=weekdays(NOW.date()), clock_skew_s=None)
+LEG = a_leg(occ_symbol="SPY260612C00520000")
+TICKET = a_ticket(legs=(LEG,))
+#: BLUEPRINT's ledger query, to the letter.
+LEDGER_QUERY = (
+    "SELECT ticker, action, contracts, notional, simulated_ts::text FROM dispatch_executions WHERE simulated_ts >"
+    " NOW() - INTERVAL '30 minutes' ORDER BY simulated_ts DESC LIMIT 10"
+)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrate, database_url)
+    opened = Database(database_url)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def orders(database: Database) -> PostgresOrders:
+    return PostgresOrders(database, lambda: None)
+
+
+def first_step(ticket: Any = TICKET) -> Step:
+    return STEPS.begin(ticket, FACTS, None)
+
+
+async def acknowledge(orders: PostgresOrders, ticket: Any = TICKET) -> Held:
+    report = FakeBroker(FixedClock()).accept(request_of(ticket))
+    return await known(orders, ticket, lambda order: STEPS.report(order, report, NOW))
+
+
+async def fill(orders: PostgresOrders, contracts: int, ticket: Any = TICKET) -> Held:
+    broker = FakeBroker(FixedClock())
+    broker.accept(request_of(ticket))
+    report = broker.fill(request_of(ticket).client_order_id, contracts, "2.48")
+    return await known(orders, ticket, lambda order: STEPS.report(order, report, NOW))
+
+
+async def known(orders: PostgresOrders, ticket: Any, decide: Callable[[Order], Step | None]) -> Held:
+    held = await orders.change(request_of(ticket).client_order_id, decide)
+    assert held is not None
+    return held
+
+
+async def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    async with database.transaction() as connection:
+        cursor = await connection.execute(query.encode())
+        return await cursor.fetchall()
+
+
+async def reserve(database: Database, ticket_id: str) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO dispatch_accounts VALUES ('PA0000000001') ON CONFLICT DO NOTHING"
+        )
+        await connection.execute(
+            "INSERT INTO dispatch_reservations (ticket_id, account_id, signal_id, underlying, occ_symbol,"
+            " reserved_usd, risk_usd, state, expires_at)"
+            " VALUES (%s, 'PA0000000001', 's', 'SPY', 'SPY260612C00520000', 1004, 1000, 'in_flight', now())",
+            (ticket_id,),
+        )
+
+
+# Orders and their ledger
+
+
+async def test_an_order_comes_back_as_it_was_written(orders: PostgresOrders) -> None:
+    written = await orders.begin(first_step())
+    again = await orders.begin(first_step())
+    filled = await fill(orders, 3)
+
+    assert written.written
+    assert again == Held(written.order, written=False)
+    assert filled.order.average_fill_price == Decimal("2.48")
+    assert await orders.unsettled() == [filled.order]
+
+
+async def test_the_ledger_query_of_record_runs_as_it_stands(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await orders.begin(first_step())
+    await acknowledge(orders)
+    await fill(orders, 4)
+
+    found = await rows(database, LEDGER_QUERY)
+
+    assert [row[:4] for row in found] == [
+        ("SPY", "buy_to_open", 4, Decimal(992)),
+        ("SPY", "buy_to_open", 4, Decimal(1000)),
+        ("SPY", "buy_to_open", 4, Decimal(1000)),
+    ]
+    assert all(isinstance(row[4], str) for row in found)
+
+
+async def test_every_step_is_one_ledger_row_and_its_messages_in_the_outbox(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await orders.begin(first_step())
+    await acknowledge(orders)
+    await fill(orders, 1)
+    await fill(orders, 1)
+
+    ledger = await rows(
+        database, "SELECT sequence, status, filled_contracts, price FROM dispatch_executions ORDER BY 1"
+    )
+    assert ledger == [
+        (1, "SENDING", 0, Decimal("2.50")),
+        (2, "ACKNOWLEDGED", 0, Decimal("2.50")),
+        (3, "PARTIALLY_FILLED", 1, Decimal("2.48")),
+    ]
+    outbox = await rows(database, "SELECT topic, key FROM dispatch_outbox ORDER BY id")
+    assert outbox == [("evidence", TICKET.meta.id), *[("executions", "SPY")] * 3]
+
+
+async def test_an_order_that_ended_is_not_unsettled(orders: PostgresOrders) -> None:
+    await orders.begin(first_step())
+    await fill(orders, 4)
+
+    assert await orders.unsettled() == []
+
+
+async def test_a_ticket_of_other_content_under_the_same_id_is_refused(orders: PostgresOrders) -> None:
+    await orders.begin(first_step())
+
+    with pytest.raises(UnprocessableError):
+        await orders.begin(first_step(TICKET.model_copy(update={"contracts": 3})))
+
+
+async def test_an_order_nobody_began_is_none(orders: PostgresOrders) -> None:
+    assert await orders.change("nobody's", lambda _order: None) is None
+
+
+async def test_the_reservation_moves_with_the_order(database: Database, orders: PostgresOrders) -> None:
+    await reserve(database, TICKET.meta.id)
+    states = []
+    for move in (lambda: orders.begin(first_step()), lambda: acknowledge(orders), lambda: fill(orders, 4)):
+        await move()
+        states += await rows(database, "SELECT state, release_reason FROM dispatch_reservations")
+
+    assert states == [("in_flight", None), ("at_venue", None), ("released", "FILLED")]
+
+
+async def test_a_refused_ticket_frees_its_money_and_says_why_in_one_commit(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await reserve(database, TICKET.meta.id)
+    late = Facts(now=TICKET.expires_at.replace(hour=19), calendar=FACTS.calendar, clock_skew_s=None)
+    refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
+
+    await orders.begin(STEPS.begin(TICKET, late, refusal))
+
+    assert await rows(database, "SELECT status FROM dispatch_orders") == [("REJECTED",)]
+    assert await rows(database, "SELECT state FROM dispatch_reservations") == [("released",)]
+    assert await rows(database, "SELECT topic FROM dispatch_outbox ORDER BY id") == [
+        ("evidence",),
+        ("executions",),
+        ("rejections",),
+    ]
+
+
+async def test_a_step_is_written_whole_or_not_at_all(database: Database, orders: PostgresOrders) -> None:
+    """The ledger refuses the row: then order, outbox and reservation stay as they were."""
+    await reserve(database, TICKET.meta.id)
+    await orders.begin(first_step())
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE dispatch_executions SET sequence = 2")
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await acknowledge(orders)
+
+    assert await rows(database, "SELECT status, sequence FROM dispatch_orders") == [("SENDING", 1)]
+    assert await rows(database, "SELECT state FROM dispatch_reservations") == [("in_flight",)]
+    assert len(await rows(database, "SELECT id FROM dispatch_outbox")) == 2
+
+
+async def test_two_workers_that_begin_one_ticket_write_one_order(
+    database: Database, orders: PostgresOrders
+) -> None:
+    held = await asyncio.gather(*(orders.begin(first_step()) for _ in range(8)))
+
+    assert sum(h.written for h in held) == 1
+    assert await rows(database, "SELECT count(*) FROM dispatch_executions") == [(1,)]
+
+
+async def test_reports_that_race_make_one_step_each_way_forward(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await orders.begin(first_step())
+
+    await asyncio.gather(*(fill(orders, n % 4 + 1) for n in range(16)))
+
+    ledger = await rows(database, "SELECT sequence, filled_contracts FROM dispatch_executions ORDER BY 1")
+    assert [sequence for sequence, _ in ledger] == list(range(1, len(ledger) + 1))
+    fills = [filled for _, filled in ledger]
+    assert fills == sorted(set(fills))
+    assert await rows(database, "SELECT status, filled_contracts FROM dispatch_orders") == [("FILLED", 4)]
+
+
+# The outbox
+
+
+def a_relay(database: Database, publisher: RecordingPublisher) -> OutboxRelay:
+    return OutboxRelay(database, publisher, stage="executor", health=Health())
+
+
+async def test_the_relay_publishes_everything_once_in_order(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await orders.begin(first_step())
+    await acknowledge(orders)
+    await fill(orders, 4)
+    publisher = RecordingPublisher()
+    relay = a_relay(database, publisher)
+
+    assert [await relay.publish_waiting(), await relay.publish_waiting()] == [4, 0]
+
+    evidence, *executions = [emission.message for emission in publisher.published]
+    assert isinstance(evidence, Evidence)
+    assert [e.sequence for e in executions] == [1, 2, 3]
+
+
+async def test_what_the_log_did_not_take_is_published_again(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await orders.begin(first_step())
+    publisher = RecordingPublisher()
+    publisher.fails_with = TransientError("no acknowledgement")
+    relay = a_relay(database, publisher)
+
+    with pytest.raises(TransientError):
+        await relay.publish_waiting()
+
+    assert await relay.publish_waiting() == 2
+
+
+async def test_relays_of_several_workers_publish_each_message_once(
+    database: Database, orders: PostgresOrders
+) -> None:
+    tickets = [a_ticket(f"signal-{n}", legs=(LEG,)) for n in range(20)]
+    publisher = RecordingPublisher()
+    relays = [a_relay(database, publisher) for _ in range(3)]
+
+    async def work(ticket: Any) -> None:
+        await orders.begin(first_step(ticket))
+        await acknowledge(orders, ticket)
+        await fill(orders, 4, ticket)
+
+    for ticket in tickets:
+        await asyncio.gather(work(ticket), *(relay.publish_waiting() for relay in relays))
+    await relays[0].publish_waiting()
+
+    ids = [emission.message.meta.id for emission in publisher.published]
+    assert len(ids) == len(set(ids)) == 80
+    by_order: dict[str, list[int]] = {}
+    for emission in publisher.published:
+        if isinstance(emission.message, Execution):
+            by_order.setdefault(emission.message.ticket_id, []).append(emission.message.sequence)
+    assert all(sequences == [1, 2, 3] for sequences in by_order.values())
+
+
+async def test_a_committed_step_is_published_without_waiting_for_the_poll(database: Database) -> None:
+    publisher = RecordingPublisher()
+    relay = a_relay(database, publisher)
+    orders = PostgresOrders(database, relay.kick)
+    async with running(relay.run()):
+        await orders.begin(first_step())
+        await eventually(lambda: len(publisher.published) == 2)
+
+
+async def test_a_rejection_is_said_once_even_if_an_order_ends_so_twice(
+    database: Database, orders: PostgresOrders
+) -> None:
+    """Closed by our own word, shown by the venue after all, and then rejected by it."""
+    await orders.begin(first_step())
+    broker = FakeBroker(FixedClock())
+    accepted = broker.accept(request_of(TICKET))
+    rejected = broker.end(request_of(TICKET).client_order_id, S.REJECTED)
+    late = Facts(now=TICKET.expires_at.replace(hour=19), calendar=FACTS.calendar, clock_skew_s=None)
+    refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
+    assert refusal is not None
+
+    await known(orders, TICKET, lambda order: STEPS.refuse(order, refusal, NOW))
+    await known(orders, TICKET, lambda order: STEPS.report(order, accepted, NOW))
+    await known(orders, TICKET, lambda order: STEPS.report(order, rejected, NOW))
+
+    publisher = RecordingPublisher()
+    await a_relay(database, publisher).publish_waiting()
+    said = [e.message for e in publisher.published]
+    assert len([m for m in said if isinstance(m, Rejection)]) == 1
+    assert [m.status for m in said if isinstance(m, Execution)] == [
+        S.SENDING,
+        S.REJECTED,
+        S.ACKNOWLEDGED,
+        S.REJECTED,
+    ]
+
+
+# The election
+
+
+class Candidate:
+    """A worker that stands for election; `leads` while it is the leader."""
+
+    def __init__(self, database_url: str, name: str = "account") -> None:
+        self.election = PostgresElection(database_url, lambda: name)
+        self.leads = False
+
+    async def work(self) -> None:
+        self.leads = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.leads = False
+
+
+@pytest.fixture
+def migrated_url(database_url: str) -> str:
+    migrate(database_url)
+    return database_url
+
+
+async def test_one_candidate_leads_and_another_takes_over_within_five_seconds(migrated_url: str) -> None:
+    first, second = Candidate(migrated_url), Candidate(migrated_url)
+    async with running(second.election.lead(second.work)):
+        async with running(first.election.lead(first.work)):
+            await eventually(lambda: first.leads or second.leads)
+            assert first.leads != second.leads
+        await eventually(lambda: second.leads, within_s=5)
+        assert not first.leads
+
+
+async def test_a_leader_whose_connection_is_cut_stops_working_and_the_lead_passes_on(
+    migrated_url: str,
+) -> None:
+    candidate = Candidate(migrated_url)
+    async with running(candidate.election.lead(candidate.work)):
+        await eventually(lambda: candidate.leads)
+        stopped = False
+
+        def has_stopped() -> bool:
+            nonlocal stopped
+            stopped = stopped or not candidate.leads
+            return stopped
+
+        with psycopg.connect(migrated_url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            )
+        await eventually(has_stopped, within_s=5)
+        await eventually(lambda: candidate.leads, within_s=5)
+
+
+async def test_a_leader_that_stands_still_loses_the_lead(migrated_url: str) -> None:
+    """A paused process keeps its connection: the server has to end the session."""
+    paused = await PostgresElection(migrated_url, lambda: "account")._connect()
+    await paused.execute("SELECT pg_try_advisory_lock(hashtextextended('account', 0))")
+    candidate = Candidate(migrated_url)
+    async with running(candidate.election.lead(candidate.work)):
+        await eventually(lambda: candidate.leads, within_s=5)
+    await paused.close()
+
+
+async def test_candidates_for_different_accounts_all_lead(migrated_url: str) -> None:
+    first, second = Candidate(migrated_url, "one"), Candidate(migrated_url, "two")
+    async with running(first.election.lead(first.work)), running(second.election.lead(second.work)):
+        await eventually(lambda: first.leads and second.leads)
+
+
+@asynccontextmanager
+async def running(work: Any) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def eventually(condition: Callable[[], bool], within_s: float = 10) -> None:
+    """Poll until `condition` holds."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - the conditions are about servers that tell nobody
+            await asyncio.sleep(0.01)

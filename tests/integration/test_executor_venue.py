@@ -1,0 +1,405 @@
+"""The executor as it is wired in app.py, on a real Postgres, trading with the simulator over HTTP and websocket.
+
+The referee is the venue's journal.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+import pytest
+
+from kernel.adapters.migrate import migrate
+from kernel.adapters.postgres import Database
+from kernel.contracts.messages import OrderStatus, Ticket
+from kernel.domain.errors import TransientError
+from kernel.runtime.settings import PROJECT_ROOT
+from kernel.stream.process import Process
+from kernel.stream.stage import Stage
+from kernel.testing.builders import a_leg, a_ticket, an_idea
+from services.executor.app import build
+from services.executor.core.orders import client_order_id_of, request_of
+from services.executor.settings import ExecutorSettings
+from simulator.faults import Fault, FaultKind
+from simulator.server import VenueThread
+from simulator.settings import VenueSettings
+from simulator.venue.fills import FillModel
+from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
+
+pytestmark = pytest.mark.integration
+S = OrderStatus
+POST = {"path": "/v2/orders", "method": "POST"}
+#: Short, so that the tests are: what an unanswered request costs.
+DEADLINE_S, SETTLE_S = 0.4, 0.3
+
+
+@pytest.fixture
+def market() -> FakeMarket:
+    """SPY options at 2.40 x 2.60: a limit of 2.50 rests until the test moves the quote."""
+    return FakeMarket()
+
+
+@pytest.fixture
+def venue(market: FakeMarket) -> Iterator[VenueThread]:
+    settings = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.NBBO)
+    with VenueThread(market, settings) as running:
+        yield running
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> Path:
+    params = json.loads((PROJECT_ROOT / "config" / "trading_params.json").read_text())
+    params["executor"]["lookup_settle_s"] = SETTLE_S
+    file = tmp_path / "params.json"
+    file.write_text(json.dumps(params))
+    return file
+
+
+@pytest.fixture
+def settings(venue: VenueThread, database_url: str, params_file: Path) -> ExecutorSettings:
+    migrate(database_url)
+    return ExecutorSettings.from_env(
+        {
+            "DATABASE_URL": database_url,
+            "APCA_API_BASE_URL": venue.url,
+            "APCA_API_DATA_URL": venue.url,
+            "DISPATCH_VENUE_DEADLINE_S": str(DEADLINE_S),
+            "DISPATCH_EXECUTOR_SWEEP_S": "0.2",
+            "DISPATCH_PARAMS_FILE": str(params_file),
+        }
+    )
+
+
+class Executor:
+    """The process of app.py without Kafka: its resources, its start, its stage, its tracking."""
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        self.process: Process = build(settings)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for resource in self.process.resources:
+            await self._stack.enter_async_context(resource)
+        assert self.process.start is not None
+        await self.process.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def deliver(self, ticket: Ticket) -> None:
+        """Hand over a ticket as the shell does: again after each outside failure."""
+        stage: Stage[Ticket] | None = self.process.stage
+        assert stage is not None
+        for _ in range(50):
+            try:
+                assert await stage.handle(ticket) == []
+            except TransientError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+        pytest.fail("the ticket was never done with")
+
+    @asynccontextmanager
+    async def tracking(self) -> AsyncIterator[None]:
+        task = asyncio.ensure_future(self.process.tasks["tracking"]())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+async def executor(settings: ExecutorSettings) -> AsyncIterator[Executor]:
+    async with Executor(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def database(settings: ExecutorSettings) -> AsyncIterator[Database]:
+    opened = Database(settings.database_url.get_secret_value())
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def ticket_for(venue: VenueThread, cause: str = "signal-1", life_s: float = 300, **values: Any) -> Ticket:
+    """A ticket for four SPY calls at 2.50, good from the venue's present on."""
+    end = venue.desk.clock.now() + timedelta(seconds=life_s)
+    defaults: dict[str, Any] = {
+        "legs": (a_leg(occ_symbol=spy(520, NEXT_FRIDAY)),),
+        "idea": an_idea(expires_at=end),
+        "expires_at": end,
+    }
+    return a_ticket(cause, **(defaults | values))
+
+
+def accepted(venue: VenueThread) -> Counter[str]:
+    """The orders the venue took, by client order id, as its journal tells."""
+    journal = orjson.loads(venue.desk.journal.after(0, 100_000))
+    return Counter(row["client_order_id"] for row in journal if row["kind"] == "order_accepted")
+
+
+def posts(venue: VenueThread) -> int:
+    journal = orjson.loads(venue.desk.journal.after(0, 100_000))
+    return sum(row["kind"] == "request" and row["method"] == "POST" for row in journal)
+
+
+async def statuses(database: Database, ticket: Ticket) -> list[str]:
+    """The ledger of a ticket."""
+    async with database.transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT status FROM dispatch_executions WHERE ticket_id = %s ORDER BY sequence", (ticket.meta.id,)
+        )
+        return [row[0] for row in await cursor.fetchall()]
+
+
+async def eventually(condition: Callable[[], Any], within_s: float = 10) -> None:
+    """Poll until `condition` holds; it may be asynchronous."""
+    async with asyncio.timeout(within_s):
+        while True:
+            answer = condition()
+            if await answer if asyncio.iscoroutine(answer) else answer:
+                return
+            await asyncio.sleep(0.01)
+
+
+def one_order(ticket: Ticket) -> Counter[str]:
+    return Counter({client_order_id_of(ticket.meta.id): 1})
+
+
+async def test_a_ticket_becomes_an_order_and_the_order_a_fill(
+    venue: VenueThread, market: FakeMarket, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue)
+    async with executor.tracking():
+        await executor.deliver(ticket)
+        assert await statuses(database, ticket) == [S.SENDING, S.ACKNOWLEDGED]
+        market.quotes[spy(520, NEXT_FRIDAY)] = (2.38, 2.48)
+        await eventually(lambda: _is(database, ticket, S.FILLED))
+
+    assert accepted(venue) == one_order(ticket)
+    async with database.transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT ticker, action, contracts, notional, simulated_ts::text FROM dispatch_executions"
+            " WHERE simulated_ts > NOW() - INTERVAL '30 minutes' ORDER BY simulated_ts DESC LIMIT 10"
+        )
+        last, *_ = await cursor.fetchall()
+    assert last[:4] == ("SPY", "buy_to_open", 4, Decimal(992))
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
+async def test_a_server_error_after_acceptance_ends_with_that_one_order(
+    venue: VenueThread, executor: Executor, database: Database, status: int
+) -> None:
+    ticket = ticket_for(venue)
+    venue.desk.faults.inject(Fault(kind=FaultKind.ERROR_AFTER_ACCEPT, status=status, **POST))
+
+    await executor.deliver(ticket)
+
+    assert accepted(venue) == one_order(ticket)
+    assert posts(venue) == 1
+    assert await statuses(database, ticket) == [S.SENDING, S.UNKNOWN, S.ACKNOWLEDGED]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_server_error_before_acceptance_ends_with_one_order(
+    venue: VenueThread, executor: Executor, database: Database, status: int
+) -> None:
+    ticket = ticket_for(venue)
+    venue.desk.faults.inject(Fault(kind=FaultKind.ERROR_BEFORE_ACCEPT, status=status, **POST))
+
+    await executor.deliver(ticket)
+
+    assert accepted(venue) == one_order(ticket)
+    assert await statuses(database, ticket) == [S.SENDING, S.UNKNOWN, S.SENDING, S.ACKNOWLEDGED]
+
+
+async def test_a_time_out_after_acceptance_ends_with_that_one_order(
+    venue: VenueThread, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue)
+    venue.desk.faults.inject(Fault(kind=FaultKind.TIMEOUT, delay_ms=DEADLINE_S * 3000, **POST))
+
+    await executor.deliver(ticket)
+
+    assert accepted(venue) == one_order(ticket)
+    assert posts(venue) <= 1
+    assert await statuses(database, ticket) == [S.SENDING, S.UNKNOWN, S.ACKNOWLEDGED]
+
+
+async def test_a_request_that_arrives_after_its_deadline_ends_with_one_order(
+    venue: VenueThread, executor: Executor
+) -> None:
+    """The venue takes the first request up only when the second has been sent."""
+    ticket = ticket_for(venue)
+    late_ms = (DEADLINE_S + SETTLE_S) * 1000 + 400
+    venue.desk.faults.inject(Fault(kind=FaultKind.LATENCY, delay_ms=late_ms, **POST))
+
+    await executor.deliver(ticket)
+    await eventually(lambda: posts(venue) == 2)
+
+    assert accepted(venue) == one_order(ticket)
+
+
+async def test_the_rate_limit_ends_with_one_order_and_no_doubt(
+    venue: VenueThread, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue)
+    venue.desk.faults.inject(Fault(kind=FaultKind.ERROR_BEFORE_ACCEPT, status=429, **POST))
+
+    await executor.deliver(ticket)
+
+    assert accepted(venue) == one_order(ticket)
+    assert await statuses(database, ticket) == [S.SENDING, S.ACKNOWLEDGED]
+
+
+async def test_a_venue_that_is_down_for_a_while_ends_with_one_order(
+    venue: VenueThread, executor: Executor
+) -> None:
+    ticket = ticket_for(venue)
+    venue.desk.faults.inject(Fault(kind=FaultKind.DOWN, count=6, path="/v2/orders"))
+
+    await executor.deliver(ticket)
+
+    assert accepted(venue) == one_order(ticket)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_a_process_killed_between_intent_and_answer_ends_with_one_order(
+    venue: VenueThread, settings: ExecutorSettings, database: Database, *, sent: bool
+) -> None:
+    """The intent is committed, then the process dies: before its request (not sent) or after it."""
+    ticket = ticket_for(venue)
+    async with Executor(settings) as first:
+        stage: Any = first.process.stage
+        held = await stage._orders.begin(stage._steps.begin(ticket, await stage._gather(), None))
+        if sent:
+            await stage._broker.submit(request_of(held.order.ticket))
+
+    async with Executor(settings) as second:
+        await second.deliver(ticket)
+        await second.deliver(ticket)
+
+    assert accepted(venue) == one_order(ticket)
+    assert (await statuses(database, ticket))[-1] == S.ACKNOWLEDGED
+
+
+async def test_an_order_left_in_doubt_is_settled_before_new_orders_are_taken(
+    venue: VenueThread, settings: ExecutorSettings, database: Database
+) -> None:
+    ticket = ticket_for(venue)
+    async with Executor(settings) as first:
+        stage: Any = first.process.stage
+        held = await stage._orders.begin(stage._steps.begin(ticket, await stage._gather(), None))
+        await stage._broker.submit(request_of(held.order.ticket))
+
+    async with Executor(settings):
+        assert await statuses(database, ticket) == [S.SENDING, S.ACKNOWLEDGED]
+
+
+async def test_two_executors_on_one_ticket_place_one_order(
+    venue: VenueThread, settings: ExecutorSettings
+) -> None:
+    ticket = ticket_for(venue)
+    async with Executor(settings) as first, Executor(settings) as second:
+        await asyncio.gather(first.deliver(ticket), second.deliver(ticket))
+
+    assert accepted(venue) == one_order(ticket)
+
+
+async def test_a_ticket_the_account_cannot_pay_ends_in_the_venues_reason(
+    venue: VenueThread, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue, contracts=1000, max_contracts=1000)
+
+    await executor.deliver(ticket)
+
+    assert not accepted(venue)
+    assert await statuses(database, ticket) == [S.SENDING, S.REJECTED]
+    async with database.transaction() as connection:
+        cursor = await connection.execute("SELECT reason FROM dispatch_orders")
+        (reason,) = await cursor.fetchone() or ("",)
+    assert "insufficient options buying power" in reason
+
+
+async def test_an_expired_ticket_is_never_sent(
+    venue: VenueThread, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue, life_s=-1)
+
+    await executor.deliver(ticket)
+
+    assert posts(venue) == 0
+    assert await statuses(database, ticket) == [S.REJECTED]
+
+
+async def test_an_order_that_finds_nobody_is_cancelled_when_its_ticket_expires(
+    venue: VenueThread, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue)
+    async with executor.tracking():
+        await executor.deliver(ticket)
+        venue.desk.clock.set(at=ticket.expires_at + timedelta(seconds=1))
+        await eventually(lambda: _is(database, ticket, S.CANCELED))
+
+    assert accepted(venue) == one_order(ticket)
+
+
+async def test_fills_are_found_though_the_stream_drops_and_repeats_updates(
+    venue: VenueThread, market: FakeMarket, executor: Executor, database: Database
+) -> None:
+    tickets = [ticket_for(venue, f"signal-{n}", contracts=2) for n in range(10)]
+    for n in range(30):
+        kind = FaultKind.DUPLICATE_UPDATES if n % 5 == 4 else FaultKind.DROP_UPDATES
+        venue.desk.faults.inject(Fault(kind=kind, path="/stream"))
+    async with executor.tracking():
+        for ticket in tickets:
+            await executor.deliver(ticket)
+        market.quotes[spy(520, NEXT_FRIDAY)] = (2.30, 2.40)
+        for ticket in tickets:
+            await eventually(lambda ticket=ticket: _is(database, ticket, S.FILLED))
+
+    assert sum(accepted(venue).values()) == 10
+    async with database.transaction() as connection:
+        cursor = await connection.execute("SELECT sum(filled_contracts) FROM dispatch_orders")
+        assert await cursor.fetchone() == (20,)
+    assert venue.desk.account.positions[spy(520, NEXT_FRIDAY)].qty == 20
+
+
+async def test_a_fill_comes_by_the_stream_long_before_the_sweep(
+    venue: VenueThread, market: FakeMarket, settings: ExecutorSettings, database: Database
+) -> None:
+    patient = settings.model_copy(update={"sweep_s": 3600.0})
+    market.quotes[spy(520, NEXT_FRIDAY)] = (2.30, 2.40)
+    async with Executor(patient) as executor, executor.tracking():
+        await eventually(
+            lambda: venue.desk.hub._subscriber is not None and venue.desk.hub._subscriber.listens
+        )
+        ticket = ticket_for(venue)
+        await executor.deliver(ticket)
+        await eventually(lambda: _is(database, ticket, S.FILLED), within_s=5)
+
+
+async def test_another_executor_listens_on_when_the_listener_stops(
+    venue: VenueThread, market: FakeMarket, settings: ExecutorSettings, database: Database
+) -> None:
+    ticket = ticket_for(venue)
+    async with Executor(settings) as second, second.tracking():
+        async with Executor(settings) as first, first.tracking():
+            await first.deliver(ticket)
+        market.quotes[spy(520, NEXT_FRIDAY)] = (2.30, 2.40)
+        await eventually(lambda: _is(database, ticket, S.FILLED))
+
+
+async def _is(database: Database, ticket: Ticket, status: OrderStatus) -> bool:
+    return (await statuses(database, ticket))[-1:] == [status]
