@@ -9,31 +9,19 @@ from itertools import product
 
 import pytest
 
-from kernel.adapters.alpaca import AlpacaGateway
 from kernel.contracts.messages import Selection, Signal
-from kernel.contracts.origin import Origin
-from kernel.contracts.topics import SIGNALS
 from kernel.domain.clock import MARKET_ZONE
 from kernel.domain.options import Direction, Strategy
-from kernel.domain.params import TradingParams
-from kernel.runtime.clock import VenueClock
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import a_signal, an_idea
-from kernel.testing.driver import RecordingPublisher, StageDriver
-from services.selector.adapters.alpaca_account import AlpacaAccounts
-from services.selector.adapters.alpaca_calendar import AlpacaCalendars
-from services.selector.adapters.alpaca_chain import AlpacaChains
-from services.selector.app import horizon_days
 from services.selector.core.decision import decide
 from services.selector.core.evidence import from_items
 from services.selector.core.selection import Selected
-from services.selector.settings import SelectorSettings
-from services.selector.stage import SelectorStage
 from simulator.markets.recorded import RecordedMarket
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from tests.fakes.params import params_with
-from tests.fakes.selector import FakeDecisions
+from tests.integration.selector_at_venue import SelectorAtVenue, selector_at
 from tests.oracle.lean_oracle import Choice, best_contract
 
 FOLDER = PROJECT_ROOT.parent / "shared" / "data" / "lean"
@@ -83,64 +71,33 @@ class Case:
         )
 
     @asynccontextmanager
-    async def selector(self) -> AsyncIterator["Asked"]:
-        """Serve the market and put a selector in front of it."""
+    async def selector(self) -> AsyncIterator[SelectorAtVenue]:
+        """Serve the market with its clock standing still, and put a selector in front of it."""
         params = params_with(quote_age_s_max=self.quote_age_s)
         with VenueThread(self.market, VenueSettings(start=self.at, speed=0, equity=self.equity)) as venue:
-            settings = SelectorSettings(apca_api_base_url=venue.url, apca_api_data_url=venue.url)
-            gateway = AlpacaGateway(settings, VenueClock())
-            try:
-                await gateway.synchronise_clock()
-                yield Asked(self, *a_selector(gateway, settings, params))
-            finally:
-                gateway.close()
+            async with selector_at(venue.url, params) as selector:
+                yield selector
 
-
-def a_selector(
-    gateway: AlpacaGateway, settings: SelectorSettings, params: TradingParams
-) -> tuple[StageDriver[Signal], RecordingPublisher]:
-    """Return a selector over the real adapters, and where its evidence goes."""
-    evidence = RecordingPublisher()
-    stage = SelectorStage(
-        chains=AlpacaChains(gateway, settings.option_feed, settings.stock_feed),
-        accounts=AlpacaAccounts(gateway),
-        calendars=AlpacaCalendars(gateway, horizon_days(params.selector)),
-        decisions=FakeDecisions(),
-        evidence=evidence,
-        clock=gateway.clock,
-        params=params,
-        origin=Origin("selector", "test", "test"),
-    )
-    return StageDriver(stage, SIGNALS), evidence
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A selector that answers for a case."""
-
-    case: Case
-    driver: StageDriver[Signal]
-    evidence: RecordingPublisher
-
-    async def choose(self, direction: Direction, strategy: Strategy) -> Selection | None:
-        """Send a signal; returns its selection, or None when it was refused."""
+    def signal(self, direction: Direction, strategy: Strategy) -> Signal:
+        expires_at = self.at + timedelta(minutes=5)
         prices = dict.fromkeys(("reference_price", "stop_price", "target_price", "atr"))
-        expires_at = self.case.at + timedelta(minutes=5)
-        idea = an_idea(
-            self.case.symbol, direction=direction, strategy=strategy, expires_at=expires_at, **prices
-        )
-        (answer,) = await self.driver.send(a_signal(f"{direction} {strategy}", idea=idea))
-        return answer.message if isinstance(answer.message, Selection) else None
+        idea = an_idea(self.symbol, direction=direction, strategy=strategy, expires_at=expires_at, **prices)
+        return a_signal(f"{direction} {strategy}", idea=idea)
 
 
 def at(day: date, hour: int, minute: int, second: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=MARKET_ZONE)
 
 
-def agree(chosen: Selection | None, right: Choice | None) -> None:
-    assert (chosen and chosen.legs[0].occ_symbol) == (right and right.occ_symbol)
-    if chosen and right:
-        assert chosen.score.total == pytest.approx(right.score, abs=1e-6)
+async def compare_all(case: Case) -> None:
+    async with case.selector() as selector:
+        for direction, strategy in product(Direction, BUYERS):
+            answer = await selector.answer(case.signal(direction, strategy))
+            right = case.expected(direction, strategy)
+            chosen = answer if isinstance(answer, Selection) else None
+            assert (chosen and chosen.legs[0].occ_symbol) == (right and right.occ_symbol)
+            if chosen and right:
+                assert chosen.score.total == pytest.approx(right.score, abs=1e-6)
 
 
 INSTANTS = [(9, 31, 0), (10, 0, 0), (12, 0, 0), (12, 45, 30), (14, 59, 59), (15, 0, 0), (15, 59, 59)]
@@ -157,9 +114,7 @@ async def test_on_aapl_the_contract_bought_is_the_one_the_raw_files_give(
     aapl: RecordedMarket, clock: tuple[int, int, int], equity: int
 ) -> None:
     case = Case(market=aapl, symbol="AAPL", at=at(AAPL_DAY, *clock), equity=equity, quote_age_s=HOURLY_S)
-    async with case.selector() as selector:
-        for direction, strategy in product(Direction, BUYERS):
-            agree(await selector.choose(direction, strategy), case.expected(direction, strategy))
+    await compare_all(case)
 
 
 @pytest.mark.parametrize(("hour", "minute"), [(10, 0), (11, 17), (12, 0), (12, 30), (13, 0)])
@@ -168,9 +123,7 @@ async def test_on_googs_half_day_the_answer_is_the_one_of_the_raw_files_mostly_n
 ) -> None:
     moment = at(GOOG_DAY, hour, minute)
     case = Case(market=goog, symbol="GOOG", at=moment, equity=100_000, quote_age_s=BY_MINUTE_S)
-    async with case.selector() as selector:
-        for direction, strategy in product(Direction, BUYERS):
-            agree(await selector.choose(direction, strategy), case.expected(direction, strategy))
+    await compare_all(case)
 
 
 async def test_at_noon_a_small_and_a_large_account_buy_different_contracts(aapl: RecordedMarket) -> None:
@@ -179,8 +132,8 @@ async def test_at_noon_a_small_and_a_large_account_buy_different_contracts(aapl:
         noon = at(AAPL_DAY, 12, 0)
         case = Case(market=aapl, symbol="AAPL", at=noon, equity=equity, quote_age_s=HOURLY_S)
         async with case.selector() as selector:
-            chosen = await selector.choose(Direction.BULLISH, Strategy.SWING)
-            assert chosen is not None
+            chosen = await selector.answer(case.signal(Direction.BULLISH, Strategy.SWING))
+            assert isinstance(chosen, Selection)
             bought.append(chosen.legs[0].occ_symbol)
     assert bought == ["AAPL140613C00660000", "AAPL140621C00650000"]
 
@@ -189,9 +142,9 @@ async def test_a_choice_on_recorded_prices_is_made_again_from_its_evidence(aapl:
     noon = at(AAPL_DAY, 12, 0)
     case = Case(market=aapl, symbol="AAPL", at=noon, equity=5_000, quote_age_s=HOURLY_S)
     async with case.selector() as selector:
-        chosen = await selector.choose(Direction.BEARISH, Strategy.SWING)
+        chosen = await selector.answer(case.signal(Direction.BEARISH, Strategy.SWING))
         (seen,) = (emission.message for emission in selector.evidence.published)
-    assert chosen is not None
+    assert isinstance(chosen, Selection)
     gathered = from_items(seen.items)
     assert gathered is not None
     params = params_with(quote_age_s_max=HOURLY_S)
