@@ -197,6 +197,27 @@ def test_a_day_bar_contains_its_trades() -> None:
             assert (price[traded] <= high).all()
 
 
+def test_a_day_bars_range_only_widens_and_is_wider_than_its_ends() -> None:
+    bars = [chain("SPY", SESSION.opens_at + timedelta(minutes=minutes)).day_bar for minutes in (30, 120, 390)]
+
+    for earlier, later in pairwise(bars):
+        busy = earlier.trades > 1
+        assert (later.low[busy] <= earlier.low[busy]).all()
+        assert (later.high[busy] >= earlier.high[busy]).all()
+    busy = bars[-1].trades > 50
+    ends = np.stack([bars[-1].open, bars[-1].close])[:, busy]
+    assert np.mean(bars[-1].low[busy] < ends.min(axis=0)) > 0.5
+    assert np.mean(bars[-1].high[busy] > ends.max(axis=0)) > 0.5
+
+
+def test_sessions_are_not_alike() -> None:
+    minutes = MARKET.stock_bars("SPY", 1, START - timedelta(days=9), START, SESSION.opens_at)
+    closes = np.array([bar.close for bar in minutes])
+    moves = [np.diff(np.log(closes[day * 390 : (day + 1) * 390])) for day in range(5)]
+
+    assert np.abs(np.corrcoef(moves) - np.eye(5)).max() < 0.6
+
+
 def test_contracts_carry_open_interest_and_the_previous_close() -> None:
     listed = MARKET.contracts("SPY", START)
     bars = {row.symbol: row.previous_day_bar for row in MARKET.chain("SPY", START)}
