@@ -13,7 +13,7 @@ from functools import partial
 
 from kernel.contracts.messages import EvidenceItem, Rejection, Selection, Signal
 from kernel.contracts.origin import Origin
-from kernel.contracts.topics import EVIDENCE
+from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS
 from kernel.domain.calendar import market_day
 from kernel.domain.clock import Clock
 from kernel.domain.options import right_for_buyer
@@ -86,10 +86,14 @@ class SelectorStage:
         seen = evidence_message(sign("evidence"), signal, items, now)
         await self._evidence.publish([Emission(EVIDENCE, seen)])
         answer = answer_message(sign, signal, decision)
-        standing = await self._decisions.record(signal.meta.id, [answer])
+        standing = await self._decisions.record(signal.meta.id, [_addressed(answer)])
         for emission in standing:
             _tell(emission.message)
         return standing
+
+
+def _addressed(answer: Selection | Rejection) -> Emission[Selection] | Emission[Rejection]:
+    return Emission(SELECTIONS, answer) if isinstance(answer, Selection) else Emission(REJECTIONS, answer)
 
 
 def _tell(answer: Selection | Rejection) -> None:

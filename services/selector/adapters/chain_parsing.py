@@ -32,7 +32,9 @@ from services.selector.core.chain import (
 #: Marks a figure that was there and is none; no column may keep it.
 _UNREADABLE = -1
 _NO_DAY = np.iinfo(np.int64).min  # what numpy takes for NaT
-_LARGEST = 1e9
+#: Above this a price is a mistake; below it the exact comparisons of `core.validation` fit 63 bits.
+_PRICE_USD_MAX = 1_000_000
+_COUNT_MAX = 1_000_000_000
 _NOTHING: dict[str, Any] = {}
 _NUMBER = (float, int)
 #: From this UTC hour on it is the same date in New York, summer and winter.
@@ -154,13 +156,13 @@ def _block(value: Any) -> dict[str, Any]:
 
 def _price(value: Any) -> int:
     """Return ten-thousandths of a dollar; 0 when absent."""
-    if isinstance(value, _NUMBER) and 0 <= value < _LARGEST:  # a NaN fails the comparison
+    if isinstance(value, _NUMBER) and 0 <= value < _PRICE_USD_MAX:  # a NaN fails the comparison
         return round(value * UNITS_PER_USD)
     return 0 if value is None else _UNREADABLE
 
 
 def _count(value: Any) -> int:
-    if isinstance(value, _NUMBER) and 0 <= value < _LARGEST:
+    if isinstance(value, _NUMBER) and 0 <= value < _COUNT_MAX:
         return int(value)
     return 0 if value is None else _UNREADABLE
 

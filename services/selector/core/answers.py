@@ -6,9 +6,7 @@ from datetime import datetime
 from kernel.contracts.base import Meta
 from kernel.contracts.messages import Evidence, EvidenceItem, Rejection, Selection, Signal
 from kernel.contracts.parts import Leg, Side, Structure
-from kernel.contracts.topics import REJECTIONS, SELECTIONS
 from kernel.domain.options import OptionSymbol
-from kernel.stream.stage import Emission
 from services.selector.core.decision import Decision
 from services.selector.core.ranking import RankedContract
 from services.selector.core.selection import Refused, Selected
@@ -19,14 +17,12 @@ def evidence_message(meta: Meta, signal: Signal, items: tuple[EvidenceItem, ...]
     return Evidence(meta=meta, input_id=signal.meta.id, decided_at=now, items=items)
 
 
-def answer_message(
-    sign: Callable[[str], Meta], signal: Signal, decision: Decision
-) -> Emission[Selection] | Emission[Rejection]:
+def answer_message(sign: Callable[[str], Meta], signal: Signal, decision: Decision) -> Selection | Rejection:
     """Return the answer to `signal`; `sign` gives the meta of a step."""
     outcome = decision.outcome
     if isinstance(outcome, Selected):
-        return Emission(SELECTIONS, _selection(sign("selection"), signal, outcome, decision))
-    return Emission(REJECTIONS, _rejection(sign("rejection"), signal, outcome, decision))
+        return _selection(sign("selection"), signal, outcome, decision)
+    return _rejection(sign("rejection"), signal, outcome, decision)
 
 
 def selection_lines(selection: Selection) -> tuple[str, str, str]:

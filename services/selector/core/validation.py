@@ -4,7 +4,7 @@ Entry points: `ContractReason`, `validate`.
 1. The reasons stand in the order in which they are asked; a contract carries the first that applies.
 2. Comparisons of money are exact: a spread of exactly the limit fails, a mid of exactly the least premium passes, a
    contract that costs exactly the risk budget passes.
-3. A parameter finer than six decimals is cut to six.
+3. A parameter finer than six decimals is cut to six; with prices below $1,000,000 every product then fits 63 bits.
 """
 
 from collections.abc import Mapping

@@ -87,6 +87,7 @@ def test_absent_blocks_leave_their_columns_empty(snapshot: Any) -> None:
         {"latestQuote": {"t": "2026-06-05T14:30:00Z", "bp": "2.49", "ap": 2.51}},
         {"latestQuote": {"t": "2026-06-05T14:30:00Z", "bp": 2.49, "ap": math.inf}},
         {"latestQuote": {"t": "2026-06-05T14:30:00Z", "bp": 2.49, "ap": [2.51]}},
+        {"latestQuote": {"t": "2026-06-05T14:30:00Z", "bp": 2.49, "ap": 1e6}},
         {"latestQuote": {"t": "half past ten", "bp": 2.49, "ap": 2.51}},
         {"latestQuote": {"t": "2026-06-05T14:30:00", "bp": 2.49, "ap": 2.51}},
         {"latestQuote": {"t": 1780669800, "bp": 2.49, "ap": 2.51}},

@@ -85,6 +85,15 @@ def test_the_spread_limit_may_have_decimals() -> None:
     assert reason(Row(bid="2.49", ask="2.51"), params=params_with(spread_pct_below="0.800001")) is None
 
 
+def test_the_dearest_quote_and_the_finest_limit_are_still_compared_exactly() -> None:
+    dear = {"budget_usd": Decimal(10) ** 9}
+    row = Row(bid="949999", ask="950001")
+    exactly = Decimal(2) * 100 / 950_000  # 0.000210526… %: cut to 0.000210, which the spread is not below
+    assert reason(row, params=params_with(spread_pct_below=f"{exactly:.9f}"), **dear) == R.SPREAD_TOO_WIDE
+    assert reason(row, params=params_with(spread_pct_below="0.000211"), **dear) is None
+    assert reason(row, params=params_with(spread_pct_below="99.999999"), **dear) is None
+
+
 @pytest.mark.parametrize(
     ("bid", "ask", "expected"),
     [("0.29", "0.31", None), ("0.29", "0.3099", R.PREMIUM_TOO_LOW), ("0.2999", "0.30", R.PREMIUM_TOO_LOW)],
