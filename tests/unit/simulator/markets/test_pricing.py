@@ -1,5 +1,6 @@
 """Own Black-Scholes against QuantLib, and at the edges where there is nothing to solve."""
 
+import math
 import warnings
 
 import numpy as np
@@ -88,6 +89,7 @@ def solve(price: float, *, is_call: bool = True, strike: float = 100.0, years: f
     ("price", "is_call", "strike"),
     [
         (10.0, True, 90.0),  # exactly intrinsic
+        (math.nextafter(10.0, 11.0), True, 90.0),  # above it by the rounding of floats alone
         (9.99, True, 90.0),
         (10.0, False, 110.0),
         (100.0, True, 90.0),  # a call worth the whole stock
