@@ -156,9 +156,12 @@ def test_what_a_sender_wrote_is_not_repeated_in_the_problem() -> None:
 
 
 def test_the_same_request_written_differently_has_one_content() -> None:
-    one = read_alert(b'{"id":"a","ticker":"SPY","direction":"buy","strategy":"swing","price":520}')
+    one = read_alert(
+        b'{"id":"a","ticker":"SPY","direction":"buy","strategy":"swing","price":520,"expires_in_s":60}'
+    )
     two = read_alert(
-        b'{ "strategy":"swing", "direction":"bullish", "ticker":"SPY","price":"520.00", "id":"a"}'
+        b'{ "expires_in_s": 6.00e1, "strategy":"swing", "direction":"bullish", "ticker":"SPY",'
+        b'"price":"520.00", "id":"a"}'
     )
     assert isinstance(one, Alert)
     assert isinstance(two, Alert)

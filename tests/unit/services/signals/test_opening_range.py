@@ -71,9 +71,12 @@ def test_the_breakout_is_not_known_before_its_bar_is_over() -> None:
     assert reason_of(found(now=BREAKOUT_ENDS_AT - timedelta(seconds=1))) is NoSetupReason.NO_BREAKOUT
 
 
-def test_touching_the_edge_is_no_breakout() -> None:
-    bars = (*a_breakout_day()[:15], minute(15, "520.60", volume=3000))
-    assert reason_of(found(bars)) is NoSetupReason.NO_BREAKOUT
+@pytest.mark.parametrize(
+    ("edge", "direction"), [("520.60", Direction.BULLISH), ("519.40", Direction.BEARISH)]
+)
+def test_touching_the_edge_is_no_breakout(edge: str, direction: Direction) -> None:
+    bars = (*a_breakout_day()[:15], minute(15, edge, volume=3000))
+    assert reason_of(found(bars, direction=direction)) is NoSetupReason.NO_BREAKOUT
 
 
 @pytest.mark.parametrize(("volume", "breaks"), [(999, False), (1000, True)])
