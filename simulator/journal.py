@@ -1,7 +1,7 @@
 """What the venue saw and did, in order: the referee of duplicates and latency.
 
 1. Every row has `seq` (from 1, without gaps), `wall_at` (the machine's UTC), `market_at` and `kind`.
-2. A row is written before the answer it describes leaves the venue.
+2. What happened to an order is written before the answer that tells of it; a request when it has been answered.
 3. Keys and secrets never reach it.
 """
 
