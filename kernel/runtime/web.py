@@ -37,7 +37,8 @@ class WebServer:
     """Uvicorn inside the process's own loop; signals stay with the process."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        self._socket = socket.socket()
+        # Named explicitly: asyncio sets TCP_NODELAY only on sockets whose protocol says TCP; without it answers wait 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
         self.port: int = self._socket.getsockname()[1]
