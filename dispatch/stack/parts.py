@@ -30,7 +30,7 @@ class Part:
     port: int | None = None
     may_restart: bool = True
     #: Whether a process that was started again is ready; what is awaited by other means needs none.
-    probe: Callable[[], bool] = field(default=lambda: True)
+    probe: Callable[[ChildProcess], bool] = field(default=lambda _child: True)
     backoff: Backoff = field(default_factory=Backoff)
     monotonic: Callable[[], float] = time.monotonic
     start: Callable[[ChildProcess], ChildProcess] = field(
@@ -61,7 +61,7 @@ class Part:
             return self.monotonic() >= self._start_again_at and self._start_again()
         if not self.child.running:
             return self.state != "failed" and self._crashed()
-        if self.state == "starting" and self.probe():
+        if self.state == "starting" and self.probe(self.child):
             self.state = "ready"
             return True
         return False

@@ -74,7 +74,7 @@ def start_postgres(folder: Path, *, deadline_s: float = START_DEADLINE_S) -> Pos
     data = (folder / "data").absolute()
     password = _initialised(data, folder / "password")
     server = bring_up(
-        lambda: _launch(folder, data, password), lambda server: _ready(server, data), deadline_s
+        lambda: _launch(folder, data, password), lambda server: is_ready(folder, server.process), deadline_s
     )
     try:
         server.create_database(DATABASE)
@@ -82,6 +82,15 @@ def start_postgres(folder: Path, *, deadline_s: float = START_DEADLINE_S) -> Pos
         server.process.kill()
         raise
     return server
+
+
+def is_ready(folder: Path, process: ChildProcess) -> bool:
+    """Whether the server of `folder` that runs as `process` takes connections: postmaster.pid says so, with its pid."""
+    try:
+        lines = (folder / "data" / "postmaster.pid").read_text().split()
+    except OSError:
+        return False
+    return bool(lines) and lines[0] == str(process.pid) and lines[-1] == "ready"
 
 
 def _initialised(data: Path, password_file: Path) -> str:
@@ -134,15 +143,6 @@ def _launch(folder: Path, data: Path, password: str) -> PostgresServer:
         orphan_signal=signal.SIGQUIT,  # "immediate": takes its backends and its shared memory with it
     )
     return PostgresServer(ChildProcess.start(spec), port, password)
-
-
-def _ready(server: PostgresServer, data: Path) -> bool:
-    """The last line of postmaster.pid says "ready" once the server of that pid takes connections."""
-    try:
-        lines = (data / "postmaster.pid").read_text().split()
-    except OSError:
-        return False
-    return bool(lines) and lines[0] == str(server.process.pid) and lines[-1] == "ready"
 
 
 def _user() -> str | None:

@@ -16,6 +16,9 @@ class Server(Protocol):
     @property
     def process(self) -> ChildProcess: ...
 
+    @property
+    def port(self) -> int: ...
+
 
 S = TypeVar("S", bound=Server)
 

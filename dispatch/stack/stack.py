@@ -22,9 +22,10 @@ from dispatch.stack.options import SERVERS, StackOptions
 from dispatch.stack.ownership import owned, sigterm_exits
 from dispatch.stack.parts import Part, StackEvent
 from dispatch.stack.preparation import Preparation
-from dispatch.stack.processes import stop_all
+from dispatch.stack.processes import ChildProcess, stop_all
+from dispatch.stack.servers import Server
 from dispatch.stack.state import PartState, Phase, ProcessId, StackState, write_state
-from dispatch.stack.waiting import LOOPBACK, is_listening
+from dispatch.stack.waiting import LOOPBACK
 
 _TEND_EVERY_S = 0.2
 _VENUE_VARIABLES = ("APCA_API_BASE_URL", "APCA_API_DATA_URL", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -124,9 +125,7 @@ class LocalStack:
         if not bootstrap:
             self._tell("kafka", "starting")
             server = kafka.start_kafka(self.folder.kafka)
-            self._add_ready(
-                Part(child=server.process, port=server.port, probe=lambda: kafka.answers(server.port))
-            )
+            self._add_ready(server, probe=lambda _child: kafka.answers(server.port))
             bootstrap = server.bootstrap
         self.environment["KAFKA_BOOTSTRAP_SERVERS"] = self.urls["kafka"] = bootstrap
 
@@ -135,9 +134,7 @@ class LocalStack:
         if not url:
             self._tell("postgres", "starting")
             server = postgres.start_postgres(self.folder.postgres)
-            self._add_ready(
-                Part(child=server.process, port=server.port, probe=lambda: is_listening(server.port))
-            )
+            self._add_ready(server, probe=lambda child: postgres.is_ready(self.folder.postgres, child))
             url = server.url()
         self.environment["DATABASE_URL"] = url
 
@@ -174,8 +171,8 @@ class LocalStack:
             if part.name == "signals":
                 self.urls["signals"] = f"http://{LOOPBACK}:{part.port}"
 
-    def _add_ready(self, part: Part) -> None:
-        part.state = "ready"
+    def _add_ready(self, server: Server, probe: Callable[[ChildProcess], bool]) -> None:
+        part = Part(child=server.process, port=server.port, probe=probe, state="ready")
         self.parts.append(part)
         self._tell(part.name, "ready", f"port {part.port}")
 

@@ -67,7 +67,7 @@ def start_stage(
     """Start one process of a stage."""
     own = {**environment, "DISPATCH_HTTP_HOST": LOOPBACK, "DISPATCH_HTTP_PORT": str(port)}
     child = ChildProcess.start(_python(name, f"services.{stage}", own, folder))
-    return Part(child=child, port=port, probe=lambda: readiness(port)[0])
+    return Part(child=child, port=port, probe=lambda _child: readiness(port)[0])
 
 
 def await_stage(part: Part) -> None:

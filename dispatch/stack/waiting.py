@@ -25,10 +25,3 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind((LOOPBACK, 0))
         return [int(each.getsockname()[1]) for each in sockets]
-
-
-def is_listening(port: int) -> bool:
-    """Whether something accepts connections on the loopback address at `port`."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, port)) == 0

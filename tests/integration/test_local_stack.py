@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from dispatch.stack import jars
 from dispatch.stack.errors import StackError
-from dispatch.stack.kafka import answers, start_kafka
+from dispatch.stack.kafka import start_kafka
 from dispatch.stack.options import StackOptions
 from dispatch.stack.parts import StackEvent
 from dispatch.stack.postgres import start_postgres
@@ -35,8 +36,8 @@ import sys, time
 from pathlib import Path
 from dispatch.stack.options import StackOptions
 from dispatch.stack.stack import LocalStack
-options = StackOptions(run_folder=Path(sys.argv[1]), stages=())
-with LocalStack(options, given={"APCA_API_BASE_URL": "http://127.0.0.1:9"}):
+options = StackOptions(run_folder=Path(sys.argv[1]), stages=(), topic_prefix=sys.argv[2])
+with LocalStack(options):
     print("up", flush=True)
     time.sleep(600)
 """
@@ -48,9 +49,19 @@ def options(tmp_path: Path) -> StackOptions:
 
 
 @pytest.fixture
+def with_kafka_given(
+    options: StackOptions, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> StackOptions:
+    """Options of a stack that starts Postgres alone, in this environment and in that of child processes."""
+    for name, value in {**SERVERS_ONLY, "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap}.items():
+        monkeypatch.setenv(name, value)
+    return options.model_copy(update={"topic_prefix": topic_prefix})
+
+
+@contextmanager
 def owner(options: StackOptions) -> Iterator["subprocess.Popen[bytes]"]:
     """Another process that owns a running stack."""
-    command = [sys.executable, "-c", OWNER, str(options.run_folder)]
+    command = [sys.executable, "-c", OWNER, str(options.run_folder), options.topic_prefix]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT_ROOT) as process:
         try:
             assert process.stdout is not None
@@ -168,65 +179,71 @@ def test_servers_of_the_environment_are_used_and_not_started(
         assert stack.environment["DATABASE_URL"] == database_url
 
 
-def test_a_killed_broker_comes_back_on_its_port(options: StackOptions) -> None:
+def test_a_killed_server_comes_back_on_its_port_with_its_data(with_kafka_given: StackOptions) -> None:
     back = threading.Event()
     states: list[str] = []
 
     def see(event: StackEvent) -> None:
-        if event.part == "kafka":
-            states.append(event.state)
-            if states.count("ready") == 2:
-                back.set()
+        states.append(event.state)
+        if states.count("ready") == 2:
+            back.set()
 
-    with LocalStack(options, on_event=see, given=SERVERS_ONLY) as stack:
-        kafka = stack.part("kafka")
-        assert kafka.port is not None
-        os.kill(kafka.child.pid, signal.SIGKILL)
+    with LocalStack(with_kafka_given, on_event=see) as stack:
+        url = stack.environment["DATABASE_URL"]
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        postgres = stack.part("postgres")
+        os.kill(postgres.child.pid, signal.SIGKILL)
         assert back.wait(60)
-        assert answers(kafka.port)
-        assert (kafka.restarts, kafka.last_error) == (1, "kafka ended with signal 9")
-    assert states == ["starting", "ready", "crashed", "starting", "ready", "stopped"]
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+        assert postgres.last_error == "postgres ended with signal 9"
+        assert postgres.restarts >= 1
+    assert states[:3] == ["starting", "ready", "crashed"]
+    assert states[-2:] == ["ready", "stopped"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_process_outlives_an_owner_that_is_signalled(
-    options: StackOptions, owner: "subprocess.Popen[bytes]", number: signal.Signals
-) -> None:
-    state = read_state(options.folder)
-    assert state is not None
-    everyone = [ProcessId.of(process.pid) for process in family(owner.pid)[1:]]
-    assert len(everyone) > 4  # Kafka, Postgres and Postgres's own children
-    owner.send_signal(number)
-    owner.wait(30)
-    assert wait_until(lambda: not [each for each in everyone if each.alive], 15)
-    assert read_state(options.folder) is None
-
-
-def test_the_background_stack_is_found_stopped_and_started_once_per_folder(
+def test_no_process_outlives_an_owner_that_is_killed(
     options: StackOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APCA_API_BASE_URL", SERVERS_ONLY["APCA_API_BASE_URL"])
+    with owner(options) as process:
+        assert not survivors(process, signal.SIGKILL, options)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_no_process_outlives_an_owner_that_is_asked_to_stop(
+    with_kafka_given: StackOptions, number: signal.Signals
+) -> None:
+    with owner(with_kafka_given) as process:
+        assert not survivors(process, number, with_kafka_given)
+
+
+def test_the_background_stack_is_found_stopped_and_started_once_per_folder(
+    with_kafka_given: StackOptions,
+) -> None:
     seen: list[StackState] = []
-    state = start_background(options, seen.append)
+    state = start_background(with_kafka_given, seen.append)
+    folder = with_kafka_given.folder
     try:
-        assert state == read_state(options.folder) == seen[-1]
+        assert state == read_state(folder) == seen[-1]
         with pytest.raises(StackError, match=r"runs in .* already"):
-            start_background(options)
-        with pytest.raises(StackError, match=r"runs in .* already"), LocalStack(options):
+            start_background(with_kafka_given)
+        with pytest.raises(StackError, match=r"runs in .* already"), LocalStack(with_kafka_given):
             pass
-        assert len(living(state)) == 2
+        assert living(state) == ["postgres"]
     finally:
-        assert stop_background(options.folder)
+        assert stop_background(folder)
     assert living(state) == []
-    assert read_state(options.folder) is None
-    assert not stop_background(options.folder)
+    assert read_state(folder) is None
+    assert not stop_background(folder)
 
 
 def test_a_background_stack_that_cannot_start_says_why(
     options: StackOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("APCA_API_BASE_URL", SERVERS_ONLY["APCA_API_BASE_URL"])
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
+    for name, value in {**SERVERS_ONLY, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(StackError, match=r"Kafka at 127\.0\.0\.1:9 did not answer"):
         start_background(options)
     assert read_state(options.folder) is None
@@ -258,6 +275,19 @@ async def first(bootstrap: str, topic: str) -> bytes | None:
 def family(pid: int) -> list[psutil.Process]:
     parent = psutil.Process(pid)
     return [parent, *parent.children(recursive=True)]
+
+
+def survivors(
+    process: "subprocess.Popen[bytes]", number: signal.Signals, options: StackOptions
+) -> list[ProcessId]:
+    """Signal the owner of a stack; return which of its servers' processes still run 15 s after its end."""
+    everyone = [ProcessId.of(each.pid) for each in family(process.pid)[1:]]
+    assert len(everyone) > 4  # Postgres has children of its own
+    process.send_signal(number)
+    process.wait(30)
+    wait_until(lambda: not [each for each in everyone if each.alive], 15)
+    assert read_state(options.folder) is None
+    return [each for each in everyone if each.alive]
 
 
 def living(state: StackState) -> list[str]:

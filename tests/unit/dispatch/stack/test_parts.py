@@ -83,7 +83,7 @@ def test_a_part_started_again_is_ready_when_its_probe_says_so(tmp_path: Path, cl
     answers = [False, True]
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     child = ChildProcess.start(ProcessSpec(name="selector", command=command, log_path=tmp_path / "log"))
-    part = Part(child=child, monotonic=clock, probe=lambda: answers.pop(0))
+    part = Part(child=child, monotonic=clock, probe=lambda _child: answers.pop(0))
     try:
         assert not part.tend()
         assert part.tend()
