@@ -10,7 +10,7 @@ import asyncio
 
 from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError
-from kernel.runtime.logging import get_logger, story
+from kernel.runtime.logging import get_logger
 from services.executor.core.gates import is_expired
 from services.executor.core.order_life import WORKING, Order
 from services.executor.core.steps import Step, Steps
@@ -86,10 +86,7 @@ class OrderTracker:
         def decide(order: Order) -> Step | None:
             return self._steps.report(order, report, self._clock.now())
 
-        held = await self._orders.change(report.client_order_id, decide)
-        if held is not None and held.written:
-            _tell(held.order)
-        return held
+        return await self._orders.change(report.client_order_id, decide)
 
     async def _sweep_for_ever(self, sweep_now: asyncio.Event) -> None:
         while True:
@@ -132,14 +129,3 @@ class _Hints:
         client_order_id = await self._queue.get()
         self._waiting.discard(client_order_id)
         return client_order_id
-
-
-def _tell(order: Order) -> None:
-    with story(order.ticket.meta.correlation_id):
-        _log.info(
-            f"order {order.status.value.lower()}",
-            client_order_id=order.client_order_id,
-            filled_contracts=order.filled_contracts,
-            average_fill_price=None if order.average_fill_price is None else str(order.average_fill_price),
-            reason=order.reason,
-        )

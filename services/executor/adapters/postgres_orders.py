@@ -7,6 +7,7 @@ repeats the sequence it was decided on, and the ledger's key refuses a second ro
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from prometheus_client import Counter
 from psycopg.rows import class_row
 
 from kernel.adapters.postgres import Connection, Database
@@ -15,12 +16,16 @@ from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Execution, Rejection
 from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS
 from kernel.domain.errors import InvariantBroken, UnprocessableError
+from kernel.runtime.logging import get_logger, story
 from kernel.stream.stage import Emission
 from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row
 from services.executor.core.order_life import Order
 from services.executor.core.orders import request_hash, request_of
 from services.executor.core.steps import Reservation, Step
 from services.executor.ports import Decide, Held
+
+_log = get_logger()
+STEPS_WRITTEN = Counter("dispatch_order_steps_total", "Steps of orders written to the ledger.", ["status"])
 
 
 class PostgresOrders:
@@ -40,7 +45,8 @@ class PostgresOrders:
                 held = Held(step.order, written=True)
             else:
                 held = Held(await self._same(connection, step.order), written=False)
-        self._tell(held)
+        if held.written:
+            self._tell(held.order)
         return held
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
@@ -54,9 +60,8 @@ class PostgresOrders:
             if step is None:
                 return Held(order, written=False)
             await self._update(connection, order, step)
-        held = Held(step.order, written=True)
-        self._tell(held)
-        return held
+        self._tell(step.order)
+        return Held(step.order, written=True)
 
     async def unsettled(self) -> Sequence[Order]:
         """Return the orders that have not ended, oldest first."""
@@ -104,9 +109,19 @@ class PostgresOrders:
         payload = self._codec.encode(emission.topic, message)
         return message.meta.id, emission.topic.name, emission.key, payload
 
-    def _tell(self, held: Held) -> None:
-        if held.written:
-            self._on_commit()
+    def _tell(self, order: Order) -> None:
+        self._on_commit()
+        STEPS_WRITTEN.labels(order.status.value).inc()
+        with story(order.ticket.meta.correlation_id):
+            _log.info(
+                f"order {order.status.value.lower()}",
+                client_order_id=order.client_order_id,
+                filled_contracts=order.filled_contracts,
+                average_fill_price=None
+                if order.average_fill_price is None
+                else str(order.average_fill_price),
+                reason=order.reason,
+            )
 
 
 async def _lock(connection: Connection, client_order_id: str) -> OrderRow | None:
