@@ -1,6 +1,6 @@
 """How long the selector thinks: a chain validated and scored, parsed, kept as evidence and read back. Prints JSON.
 
-python benchmarks/bench_scoring.py [--contracts 5000] [--rounds 200]
+python -m benchmarks.bench_scoring [--contracts 5000] [--rounds 200]
 """
 
 import argparse
