@@ -50,6 +50,7 @@ async def test_a_price_is_the_number_the_venue_wrote() -> None:
         {"c": -1},
         {"h": 519.0},
         {"l": 521.0},
+        {"l": 0},
         {"v": None},
         {"t": "yesterday"},
         {"t": "2026-06-05T13:30:00"},
