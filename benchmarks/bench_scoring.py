@@ -26,32 +26,36 @@ from services.selector.core.ranking import rank
 NOW = datetime(2026, 6, 5, 15, 30, tzinfo=UTC)
 PARAMS = load_params(Path(__file__).parents[1] / "config" / "trading_params.json")
 SEED = 20_260_605
+CONTRACTS, ROUNDS = 5000, 200
 
 
 def main() -> None:
-    arguments = _arguments()
-    chain = _chain(arguments.contracts)
-    gathered = _gathered(chain)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--contracts", type=int, default=CONTRACTS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments = parser.parse_args()
+    print(json.dumps({"scoring": bench_scoring(arguments.contracts, arguments.rounds)}))
+
+
+def bench_scoring(contracts: int = CONTRACTS, rounds: int = ROUNDS) -> dict[str, Any]:
+    """Return times in milliseconds (median and slowest) and sizes in bytes."""
+    gathered = _gathered(_chain(contracts))
     items = to_items(gathered)
     small = _snapshots(500)
-    figures: dict[str, Any] = {
-        "contracts": arguments.contracts,
+    return {
+        "contracts": contracts,
         "qualified": _judge(gathered).qualified,
-        "validate_and_score_ms": _timed(lambda: _judge(gathered).best(), arguments.rounds),
-        "parse_500_snapshots_ms": _timed(lambda: _parse(small), arguments.rounds),
-        "evidence_encode_ms": _timed(lambda: to_items(gathered), arguments.rounds // 4),
-        "evidence_decode_ms": _timed(lambda: from_items(items), arguments.rounds // 4),
-        "evidence_bytes": sum(len(item.body) for item in items),
-        "evidence_bytes_2000_contracts": sum(len(i.body) for i in to_items(_gathered(_chain(2000)))),
+        "validate_and_score_ms": _timed(lambda: _judge(gathered).best(), rounds),
+        "parse_500_snapshots_ms": _timed(lambda: _parse(small), rounds),
+        "evidence_encode_ms": _timed(lambda: to_items(gathered), rounds // 4),
+        "evidence_decode_ms": _timed(lambda: from_items(items), rounds // 4),
+        "evidence_bytes": _size(gathered),
+        "evidence_bytes_2000_contracts": _size(_gathered(_chain(2000))),
     }
-    print(json.dumps({"scoring": figures}))
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--contracts", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=200)
-    return parser.parse_args()
+def _size(gathered: Gathered) -> int:
+    return sum(len(item.body) for item in to_items(gathered))
 
 
 def _judge(gathered: Gathered) -> Any:
