@@ -40,13 +40,14 @@ class SimulatedVenue:
             if len(page) < _JOURNAL_PAGE:
                 return rows
 
-    async def accepted_orders(self) -> list[AcceptedOrder]:
-        """Return the orders the venue accepted, from its journal."""
-        return [
+    async def accepted_orders(self, *, since: datetime) -> list[AcceptedOrder]:
+        """Return the orders the venue accepted at or after `since` (wall clock), from its journal."""
+        accepted = (
             AcceptedOrder(row["client_order_id"], datetime.fromisoformat(row["wall_at"]), row["fill_model"])
             for row in await self.journal()
             if row["kind"] == "order_accepted"
-        ]
+        )
+        return [order for order in accepted if order.wall_at >= since]
 
     async def _get(self, path: str) -> Any:
         try:

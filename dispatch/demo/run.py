@@ -51,6 +51,7 @@ class DemoRun:
         library = Library(connection.prefix)
         follower = _Follower(library, self.records, self.show)
         intended_at: dict[str, datetime] = {}
+        began = SystemClock().now()
         publisher = KafkaPublisher(connection.kafka, connection.prefix, "demo")
         topics = [t.full_name(connection.prefix) for t in ALL_TOPICS]
         async with publisher, LogReader(connection.kafka, topics) as reader:
@@ -64,7 +65,7 @@ class DemoRun:
                 with suppress(asyncio.CancelledError):
                     await following
         mine = [s for s in library.signals() if s.signal_id in intended_at]
-        return summarise(mine, await venue.accepted_orders(), intended_at)
+        return summarise(mine, await venue.accepted_orders(since=began), intended_at)
 
     async def _send_all(
         self,
