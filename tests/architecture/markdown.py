@@ -47,6 +47,6 @@ def commands(text: str, program: str) -> Iterator[list[str]]:
     inline = [m["code"] for m in _INLINE.finditer(_FENCE.sub("", text))]
     lines = [line for block in blocks for line in _CONTINUED.sub(" ", block).splitlines()] + inline
     for line in lines:
-        call = re.search(rf"(?:^|[\s/(]){program} (?P<rest>[^|;&)]+)", line.partition("  #")[0])
+        call = re.search(rf"(?:^|/|&& |… |exec \w+ ){program} (?P<rest>[^|;&)]+)", line)
         if call is not None:
             yield shlex.split(call["rest"].replace("…", ""), comments=True)

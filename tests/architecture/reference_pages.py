@@ -28,6 +28,7 @@ _SETTINGS: Mapping[str, type[ServiceSettings]] = {
     "sizer": SizerSettings,
     "executor": ExecutorSettings,
 }
+_LOGICAL = {"decimal": "decimal, {scale} places", "timestamp-micros": "time, UTC, µs"}
 _NOTICE = "<!-- Written by `python -m tests.architecture.reference_pages` from the code; do not edit. -->"
 
 
@@ -37,8 +38,10 @@ def settings_page() -> str:
     sections = [
         "# Settings",
         _NOTICE,
-        "A stage reads its settings from the environment when it starts; a wrong one is one line that names it, exit code 2.\n"
-        "`.env.example` lists them all. The strategy's numbers are not here: [trading parameters](trading-parameters.md).",
+        (
+            "A stage reads its settings from the environment when it starts; a wrong one is one line that names it, exit code 2.\n"
+            "`.env.example` lists them all. The strategy's numbers are not here: [trading parameters](trading-parameters.md)."
+        ),
         "## Every stage",
         _settings_table(ServiceSettings, common),
     ]
@@ -62,10 +65,12 @@ def messages_page() -> str:
     sections = [
         "# Messages and topics",
         _NOTICE,
-        f"A topic's name on the broker is the prefix (`{DEFAULT_PREFIX}` unless `DISPATCH_TOPIC_PREFIX` says otherwise) and the"
-        f" name below.\n`dispatch topics create` makes them with {defaults.partitions} partitions, kept for"
-        f" {defaults.retention_days} days, dead letters for {defaults.dead_retention_days}; nothing else ever creates one.\n"
-        "The contracts of record are the files in [`schemas/`](../../schemas); `dispatch topics cat TOPIC` shows messages, decoded.",
+        (
+            f"A topic's name on the broker is the prefix (`{DEFAULT_PREFIX}` unless `DISPATCH_TOPIC_PREFIX` says otherwise) and the"
+            f" name below.\n`dispatch topics create` makes them with {defaults.partitions} partitions, kept for"
+            f" {defaults.retention_days} days, dead letters for {defaults.dead_retention_days}; nothing else ever creates one.\n"
+            "The contracts of record are the files in [`schemas/`](../../schemas); `dispatch topics cat TOPIC` shows messages, decoded."
+        ),
         _topic_table() + "\n\n`dispatch signal` and `dispatch demo` write to `signals` too.",
         _dead_letters_section(),
         *messages,
@@ -162,23 +167,26 @@ def _field_table(schema: dict[str, Any], records: dict[str, dict[str, Any]]) -> 
 
 
 def _type(avro: Any, records: dict[str, dict[str, Any]]) -> str:
-    match avro:
-        case str():
-            return _named(avro.rpartition(".")[2], records)
-        case ["null", inner]:
-            return f"{_type(inner, records)} or none"
-        case {"logicalType": "decimal"}:
-            return f"decimal, {avro['scale']} places"
-        case {"logicalType": "timestamp-micros"}:
-            return "time, UTC, µs"
-        case {"type": "enum"}:
+    if isinstance(avro, str):
+        return _named(avro.rpartition(".")[2], records)
+    if isinstance(avro, list):
+        _null, inner = avro
+        return f"{_type(inner, records)} or none"
+    if "logicalType" in avro:
+        return _LOGICAL[avro["logicalType"]].format(**avro)
+    return _compound(avro, records)
+
+
+def _compound(avro: dict[str, Any], records: dict[str, dict[str, Any]]) -> str:
+    match avro["type"]:
+        case "enum":
             return " ∣ ".join(symbol for symbol in avro["symbols"] if symbol != avro.get("default"))
-        case {"type": "record"}:
+        case "record":
             records.setdefault(avro["name"], avro)
             return _named(avro["name"], records)
-        case {"type": "array"}:
+        case "array":
             return f"list of {_type(avro['items'], records)}"
-        case {"type": "map"}:
+        case "map":
             return f"map of {_type(avro['values'], records)} by name"
     raise ValueError(f"no words for the Avro type {avro}")
 
