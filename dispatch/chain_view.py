@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from alpaca.data.enums import DataFeed, OptionsFeed
-
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.domain.calendar import market_day
 from kernel.domain.errors import TradingError
@@ -63,7 +61,7 @@ async def _view(
     today = market_day(gateway.clock.now())
     first, last = expiration_window(today, params.selector.strategies[strategy])
     chain, account, calendar = await asyncio.gather(
-        AlpacaChains(gateway, OptionsFeed(feeds.option_feed), DataFeed(feeds.stock_feed)).chain(
+        AlpacaChains(gateway, feeds.option_feed, feeds.stock_feed).chain(
             underlying, right_for_buyer(direction), first, last
         ),
         AlpacaAccounts(gateway).account(),

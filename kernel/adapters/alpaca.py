@@ -24,12 +24,17 @@ from requests.adapters import HTTPAdapter
 
 from kernel.domain.errors import ConfigError, TradingError, VenueUnavailable
 from kernel.runtime.clock import VENUE_CLOCK_HEADER, VenueClock
+from kernel.runtime.logging import get_logger
 from kernel.runtime.settings import PAPER_TRADING_URL, ServiceSettings
 
 T = TypeVar("T")
 #: Scheme, host and port, nothing more. User info and backslashes are read differently by different parsers: one such
 #: URL named the paper host to the check and another host to the HTTP client.
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?")
+_log = get_logger()
+_KEYS_REFUSED = frozenset({401, 403})
+#: Between two readings the monotonic clock runs on; half a minute bounds what drift can do.
+_CLOCK_REFRESH_S = 30.0
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -97,6 +102,24 @@ class AlpacaGateway:
         except (requests.RequestException, ValueError) as e:  # ValueError: a body that is no JSON
             msg = f"the venue did not answer: {type(e).__name__}"
             raise VenueUnavailable(msg) from e
+
+    async def connect(self) -> None:
+        """Take over the venue's time; keys it refuses raise ConfigError, they are the operator's to mend."""
+        try:
+            await self.synchronise_clock()
+        except VenueRefused as e:
+            if e.status in _KEYS_REFUSED:
+                raise ConfigError(f"APCA_API_KEY_ID, APCA_API_SECRET_KEY: not accepted ({e})") from e
+            raise VenueUnavailable(str(e)) from e
+
+    async def follow_clock(self) -> None:
+        """Read the venue's time again and again, for ever: a task of every process that acts on it."""
+        while True:
+            await asyncio.sleep(_CLOCK_REFRESH_S)
+            try:
+                await self.synchronise_clock()
+            except (VenueUnavailable, VenueRefused) as e:
+                _log.warning("the venue's time was not refreshed", reason=str(e))
 
     async def synchronise_clock(self) -> datetime:
         """Ask the venue for its time and set the VenueClock; raises as `call` does."""

@@ -116,6 +116,13 @@ class Worker:
             _log.warning("the consumer did not stop in time; unfinished records will be read again")
 
 
+class _App(faust.App):
+    """Faust without its folders: they are for tables, of which we have none, and would land in the working directory."""
+
+    def _create_directories(self) -> None:
+        return
+
+
 def _lane(event: EventT[bytes]) -> Hashable:
     message = event.message
     return message.key if message.key is not None else message.partition
@@ -123,7 +130,7 @@ def _lane(event: EventT[bytes]) -> Hashable:
 
 def _faust_app(name: str, prefix: str, bootstrap_servers: str) -> faust.App:
     brokers = ";".join(f"kafka://{server}" for server in bootstrap_servers.split(","))
-    return faust.App(
+    return _App(
         f"{prefix}{name}",
         broker=brokers,
         store="memory://",

@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
-from kernel.adapters.alpaca import AlpacaGateway, VenueRefused, require_paper_host
+from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import SIGNALS
-from kernel.domain.errors import ConfigError
 from kernel.domain.params import SelectorParams
 from kernel.runtime.clock import VenueClock
 from kernel.runtime.params import load_params
@@ -53,7 +51,8 @@ def build(settings: SelectorSettings) -> Process:
         consumes=SIGNALS,
         stage=stage,
         resources=[_opened(database, gateway)],
-        start=partial(_take_over_time, gateway),
+        start=gateway.connect,
+        tasks={"clock": gateway.follow_clock},
     )
 
 
@@ -70,14 +69,3 @@ async def _opened(database: Database, gateway: AlpacaGateway) -> AsyncIterator[N
     finally:
         await database.close()
         gateway.close()
-
-
-async def _take_over_time(gateway: AlpacaGateway) -> None:
-    """Ask the venue for its time; keys it refuses are the operator's to mend."""
-    try:
-        await gateway.synchronise_clock()
-    except VenueRefused as e:
-        if e.status in _KEYS_REFUSED:
-            msg = f"APCA_API_KEY_ID, APCA_API_SECRET_KEY: not accepted ({e})"
-            raise ConfigError(msg) from e
-        raise

@@ -43,6 +43,7 @@ def build(settings: SizerSettings) -> Process:
         stage=stage,
         resources=[_opened(database, gateway)],
         start=account.connect,
+        tasks={"clock": gateway.follow_clock},
     )
 
 

@@ -3,12 +3,10 @@
 import json
 from typing import Any
 
-from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
-from kernel.domain.errors import ConfigError, InvariantBroken, VenueUnavailable
+from kernel.adapters.alpaca import AlpacaGateway
+from kernel.domain.errors import InvariantBroken, VenueUnavailable
 from services.sizer.core.account import parse_account
 from services.sizer.core.facts import AccountReading
-
-_KEYS_REFUSED = frozenset({401, 403})
 
 
 class AlpacaAccount:
@@ -28,15 +26,8 @@ class AlpacaAccount:
 
     async def connect(self) -> None:
         """Take over the venue's time and learn whose account this is; raises ConfigError if the keys are refused."""
-        try:
-            await self._gateway.synchronise_clock()
-            reading = await self._ask()
-        except VenueRefused as e:
-            if e.status in _KEYS_REFUSED:
-                msg = f"APCA_API_KEY_ID, APCA_API_SECRET_KEY: not accepted ({e})"
-                raise ConfigError(msg) from e
-            raise
-        self._account_id = reading.account.account_id
+        await self._gateway.connect()
+        self._account_id = (await self._ask()).account.account_id
 
     async def read(self) -> AccountReading:
         """Ask for the account as it stands; raises VenueUnavailable."""
