@@ -41,7 +41,7 @@ class SignalsSettings(ServiceSettings):
     stock_feed: Literal["iex", "sip", "delayed_sip"] = Field(
         "iex",
         alias="DISPATCH_STOCK_FEED",
-        description="Alpaca's feed for the scanner's bars: iex is free, sip is the whole market by subscription.",
+        description="Prices of the underlying: iex (free), sip (needs a subscription) or delayed_sip.",
     )
 
     @field_validator("watchlist")
