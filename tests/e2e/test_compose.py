@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,10 @@ class Composed:
         psql = ["psql", "--username", "dispatch", "--dbname", "dispatch", "-At", "--command", sql]
         printed = self.compose("exec", "-T", "postgres", *psql)
         return [line.split("|") for line in printed.splitlines()]
+
+    def operator(self, *words: str) -> Any:
+        """Run a `dispatch` command inside the selector's container; returns its JSON."""
+        return json.loads(self.compose("exec", "-T", "selector", "dispatch", *words, "--json"))
 
     def send(self, alert: dict[str, str], token: str) -> tuple[int, dict[str, str]]:
         """POST an alert to the published port; returns status and answer."""
@@ -111,28 +116,36 @@ def test_an_alert_without_the_token_is_refused(composed: Composed) -> None:
     assert composed.send(_ALERT, "another")[0] == 401
 
 
-def test_an_alert_to_the_published_port_becomes_exactly_one_filled_order(composed: Composed) -> None:
+def test_an_alert_to_the_published_port_becomes_exactly_one_order_at_the_venue(composed: Composed) -> None:
     status, answer = composed.send(_ALERT, composed.token)
     assert status == 202
     assert composed.send(_ALERT, composed.token) == (200, answer)
 
-    signal_id = answer["signal_id"]
     ledger = (
-        f"SELECT client_order_id, status, ticker FROM dispatch_executions WHERE signal_id = '{signal_id}'"
+        "SELECT ticker, client_order_id, venue_order_id FROM dispatch_executions"
+        f" WHERE signal_id = '{answer['signal_id']}'"
     )
+    _until(composed, lambda: any(row[2] for row in composed.query(ledger)))
+    rows = composed.query(ledger)
+    assert {row[0] for row in rows} == {"SPY"}
+    assert len({row[1] for row in rows}) == 1
+
+
+def test_the_operators_command_in_a_stages_container_sends_and_tells(composed: Composed) -> None:
+    sent = composed.operator("signal", "QQQ", "--direction", "bearish", "--strategy", "swing")
+
+    def story() -> set[str]:
+        return {step["topic"] for step in composed.operator("trace", sent["signal_id"])["steps"]}
+
+    _until(composed, lambda: "executions" in story())
+    assert story() == {"signals", "evidence", "selections", "tickets", "executions"}
+
+
+def _until(composed: Composed, holds: Callable[[], bool]) -> None:
     deadline = monotonic() + _ORDER_S
-    while "FILLED" not in {row[1] for row in composed.query(ledger)}:
+    while not holds():
         assert monotonic() < deadline, composed.compose("logs", "--tail", "20")
         sleep(0.5)
-    rows = composed.query(ledger)
-    assert {row[2] for row in rows} == {"SPY"}
-    assert len({row[0] for row in rows}) == 1
-
-
-def test_the_operators_command_in_a_stages_container_tells_the_story(composed: Composed) -> None:
-    signal_id = composed.send(_ALERT, composed.token)[1]["signal_id"]
-    told = json.loads(composed.compose("exec", "-T", "selector", "dispatch", "trace", signal_id, "--json"))
-    assert told["fate"] == "filled"
 
 
 def _skip_without_docker() -> None:
