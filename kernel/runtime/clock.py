@@ -43,7 +43,13 @@ class VenueClock:
         match = _HEADER.match(value or "")
         if match is None:
             return False
-        self.observe(datetime.fromisoformat(match["at"]), float(match["speed"]))
+        try:
+            at, speed = datetime.fromisoformat(match["at"]), float(match["speed"])
+        except ValueError:
+            return False
+        if at.tzinfo is None:
+            return False
+        self.observe(at, speed)
         return True
 
     @property
