@@ -1,5 +1,6 @@
 """The trade-updates stream, by alpaca-py. Its messages are hints: an id to look up, nothing else of them is believed."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from kernel.runtime.settings import ServiceSettings
 
 #: alpaca-py would notice a dead connection after three minutes; the venue does not answer a close.
 _WEBSOCKET = {"ping_interval": 10, "ping_timeout": 10, "max_queue": 1024, "close_timeout": 1}
+_STOP_DEADLINE_S = 5.0
 #: Updates that cannot bring an order on: its answer told as much, or an end will be told in its turn.
 _NO_NEWS = frozenset(
     {"new", "accepted", "pending_new", "pending_cancel", "pending_replace", "stopped", "calculated"}
@@ -48,10 +50,19 @@ class AlpacaTradeUpdates:
 
         stream = _Stream(self._settings, on_connect)
         stream.subscribe_trade_updates(hear)
+        running = asyncio.ensure_future(stream.run_for_ever())
         try:
-            await stream.run_for_ever()
+            await asyncio.shield(running)
         finally:
-            await stream.close()
+            await _end(stream, running)
+
+
+async def _end(stream: "_Stream", running: asyncio.Future[None]) -> None:
+    """Stop a stream for certain: its `wait_for` can lose a cancellation that meets a message, but not the stop sign."""
+    await stream.stop_ws()
+    running.cancel()
+    await asyncio.wait([running], timeout=_STOP_DEADLINE_S)
+    await stream.close()
 
 
 class _Stream(TradingStream):
