@@ -84,7 +84,18 @@ def test_the_header_of_an_answer_sets_time_and_speed(
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "now", "2014-06-06T16:00:00Z", "speed=1", "2014-06-06;speed=fast"]
+    "header",
+    [
+        None,
+        "",
+        "now",
+        "2014-06-06T16:00:00Z",
+        "speed=1",
+        "2014-06-06T16:00:00Z;speed=fast",
+        "2014-06-06T16:00:00Z;speed=1.2.3",
+        "2014-06-06T16:00:00;speed=1",
+        "----;speed=1",
+    ],
 )
 def test_a_header_that_is_none_changes_nothing(clock: VenueClock, header: str | None) -> None:
     assert not clock.observe_header(header)
