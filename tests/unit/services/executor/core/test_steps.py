@@ -91,6 +91,15 @@ def test_an_order_rejected_after_a_fill_was_traded_and_is_no_rejection() -> None
     assert len(reported(SENDING, S.REJECTED, filled=1).messages) == 1
 
 
+def test_a_ticket_has_one_rejection_however_often_its_order_ends_so() -> None:
+    closed = STEPS.refuse(SENDING, Refusal(code=RejectionCode.VENUE_REJECTED, message="no"), NOW)
+    shown = reported(closed.order, S.ACKNOWLEDGED)
+    rejected = reported(shown.order, S.REJECTED)
+
+    first, second = (m for m in (*closed.messages, *rejected.messages) if isinstance(m, Rejection))
+    assert first.meta.id == second.meta.id
+
+
 def test_an_order_cancelled_after_its_ticket_expired_says_so() -> None:
     step = STEPS.report(SENDING, a_report(S.CANCELED), TICKET.expires_at + timedelta(seconds=1))
 
