@@ -38,7 +38,7 @@ _CLOCK_REFRESH_S = 30.0
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: a context manager it passes through must set its traceback
 class VenueRefused(TradingError):
     """The venue answered no (4xx): `status` is HTTP's, `code` Alpaca's own (None when its body had none)."""
 
