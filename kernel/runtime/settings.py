@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -75,7 +75,9 @@ class ServiceSettings(BaseSettings):
         le=65535,
         description="Port of health, metrics and webhook; 0 takes a free one.",
     )
-    log_level: str = Field("INFO", alias="DISPATCH_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="DISPATCH_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
+    )
 
     @classmethod
     def settings_customise_sources(

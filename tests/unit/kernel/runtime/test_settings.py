@@ -39,6 +39,7 @@ def test_a_variable_of_another_program_is_no_error() -> None:
         ("DISPATCH_HTTP_PORT", "http"),
         ("DISPATCH_VENUE_DEADLINE_S", "0"),
         ("DISPATCH_VENUE_DEADLINE_S", "soon"),
+        ("DISPATCH_LOG_LEVEL", "LOUD"),
     ],
 )
 def test_a_wrong_variable_is_named_in_one_line(name: str, value: str) -> None:
