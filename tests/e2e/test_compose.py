@@ -92,7 +92,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
         f"dispatch-test-{secrets.token_hex(4)}", env_file, f"http://127.0.0.1:{port}/signals", token
     )
     try:
-        stack.compose("up", "--detach", "--wait", timeout_s=_UP_S)
+        stack.compose("up", "--build", "--detach", "--wait", timeout_s=_UP_S)
         yield stack
     finally:
         stack.compose("down", "--volumes", "--remove-orphans", timeout_s=300)
