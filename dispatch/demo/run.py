@@ -25,7 +25,7 @@ from kernel.stream.stage import Emission
 from services.signals.core.build import build_signal
 
 _SETTLED = frozenset({Fate.FILLED, Fate.ENDED_UNFILLED, Fate.REJECTED})
-#: A limit that is not taken in this time rests; on a recorded day the clock then moves on without it.
+#: An order that is not filled in this time rests; the demo goes on, and the ticket's expiry will end it.
 _REST_S = 8.0
 
 
@@ -59,7 +59,8 @@ class DemoRun:
             following = asyncio.create_task(follower.follow(reader))
             try:
                 await self._send_all(venue, publisher, params, follower, intended_at)
-                await follower.until_settled(set(intended_at), self.settle_s)
+                await follower.until_accounted(set(intended_at), self.settle_s)
+                await follower.until_settled(set(intended_at), _REST_S)
             finally:
                 following.cancel()
                 with suppress(asyncio.CancelledError):
@@ -87,6 +88,7 @@ class DemoRun:
             await publisher.publish([Emission(SIGNALS, signal)])
             next_at += self.pace_s
             if planned.market_at is not None:
+                await follower.until_accounted({signal.meta.id}, self.settle_s)
                 await follower.until_settled({signal.meta.id}, _REST_S)
 
     def _signal(self, planned: PlannedSignal, origin: Origin, params: TradingParams, now: datetime) -> Signal:
@@ -109,6 +111,7 @@ class _Follower:
         self._library = library
         self._records = records
         self._show = show
+        self._accounted: set[str] = set()
         self._settled: set[str] = set()
         self._news = asyncio.Event()
 
@@ -116,25 +119,38 @@ class _Follower:
         async for record in reader.follow():
             self._records.append(record)
             story = self._library.add(record)
-            if story is not None and story.signal_id not in self._settled and _is_settled(story):
-                self._settled.add(story.signal_id)
-                self._show(story)
-                self._news.set()
+            if story is not None and _is_complete(story):
+                self._note(story)
+
+    async def until_accounted(self, signal_ids: set[str], at_most_s: float) -> None:
+        """Return when each of `signal_ids` is an order at the venue or a rejection, or the time is up."""
+        await self._until(lambda: signal_ids <= self._accounted, at_most_s)
 
     async def until_settled(self, signal_ids: set[str], at_most_s: float) -> None:
-        """Return when all of `signal_ids` are settled, or the time is up."""
+        """Return when none of `signal_ids` has an order that still works, or the time is up."""
+        await self._until(lambda: signal_ids <= self._settled, at_most_s)
+
+    def _note(self, story: Story) -> None:
+        if story.reached_venue or story.fate in _SETTLED:
+            self._accounted.add(story.signal_id)
+        if story.fate in _SETTLED and story.signal_id not in self._settled:
+            self._settled.add(story.signal_id)
+            self._show(story)
+        self._news.set()
+
+    async def _until(self, done: Callable[[], bool], at_most_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most_s):
-                while not signal_ids <= self._settled:
+                while not done():
                     self._news.clear()
                     await self._news.wait()
 
 
-def _is_settled(story: Story) -> bool:
+def _is_complete(story: Story) -> bool:
     """Topics are read side by side: a fill may be read before the ticket it belongs to."""
-    if story.signal is None or story.fate not in _SETTLED:
+    if story.signal is None:
         return False
-    return not story.reached_venue or (story.selection is not None and story.ticket is not None)
+    return not story.executions or (story.selection is not None and story.ticket is not None)
 
 
 def utc_run_id(now: datetime) -> str:
