@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from kernel.contracts.codec import Codec
 from kernel.contracts.topics import EVIDENCE
-from kernel.domain.errors import TransientError
+from kernel.domain.errors import TransientError, UnprocessableError
 from kernel.runtime.metrics import EMITTED
 from kernel.stream.stage import Emission, Emissions
 
@@ -54,7 +54,8 @@ class KafkaPublisher:
         await asyncio.wait_for(self._producer.stop(), 10)
 
     async def publish(self, emissions: Emissions) -> None:
-        """Write `emissions` in order; returns when all are acknowledged, raises LogUnavailable if one was not.
+        """Write `emissions` in order; returns when all are acknowledged, raises LogUnavailable if one was not, and
+        UnprocessableError if one is too large ever to be.
 
         Evidence is acknowledged before anything else is sent: no decision is ever seen whose grounds are not kept.
         """
@@ -81,6 +82,8 @@ class KafkaPublisher:
         assert self._producer is not None, "the publisher was not opened"
         try:
             future: asyncio.Future[Any] = await self._producer.send(topic, value, key=key, headers=headers)
+        except MessageSizeTooLargeError as e:
+            raise UnprocessableError(f"a message is too large for {topic}: {e}") from e
         except KafkaError as e:
             raise LogUnavailable(f"Kafka took no message for {topic}: {type(e).__name__}: {e}") from e
         return future
