@@ -1,8 +1,7 @@
 """The simulator's own controls and journal, as the demo uses them; a real venue has none."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -13,29 +12,41 @@ _DEADLINE_S = 10.0
 _JOURNAL_PAGE = 10_000
 
 
-@dataclass(frozen=True, slots=True)
 class SimulatedVenue:
-    """A simulator at `url`."""
+    """A simulator at `url`. Use as an async context manager: one connection serves all calls."""
 
-    url: str
+    def __init__(self, url: str) -> None:
+        self._client = httpx.AsyncClient(base_url=url, timeout=_DEADLINE_S)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
 
     async def now(self) -> datetime:
         """Return the venue's present."""
-        at: str = (await self._get("/sim/clock"))["at"]
+        at: str = (await self._ask("GET", "/sim/clock"))["at"]
         return datetime.fromisoformat(at)
 
     async def jump(self, at: datetime, speed: float = 1.0) -> None:
         """Set the venue's clock."""
-        async with httpx.AsyncClient(timeout=_DEADLINE_S) as client:
-            answer = await client.post(f"{self.url}/sim/clock", json={"at": at.isoformat(), "speed": speed})
-            answer.raise_for_status()
+        await self._ask("POST", "/sim/clock", {"at": at.isoformat(), "speed": speed})
+
+    async def fault(self, **fault: Any) -> None:
+        """Let the venue misbehave; the fields are those of the simulator's README."""
+        await self._ask("POST", "/sim/faults", fault)
+
+    async def behave(self) -> None:
+        """Clear every fault."""
+        await self._ask("DELETE", "/sim/faults")
 
     async def journal(self) -> list[dict[str, Any]]:
         """Return every row the venue's journal still keeps, in order."""
         rows: list[dict[str, Any]] = []
         while True:
             after = rows[-1]["seq"] if rows else 0
-            page = await self._get(f"/sim/journal?after={after}&limit={_JOURNAL_PAGE}")
+            page = await self._ask("GET", f"/sim/journal?after={after}&limit={_JOURNAL_PAGE}")
             rows += page
             if len(page) < _JOURNAL_PAGE:
                 return rows
@@ -49,11 +60,10 @@ class SimulatedVenue:
         )
         return [order for order in accepted if order.wall_at >= since]
 
-    async def _get(self, path: str) -> Any:
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
-            async with httpx.AsyncClient(timeout=_DEADLINE_S) as client:
-                answer = await client.get(self.url + path)
-                answer.raise_for_status()
-                return answer.json()
+            answer = await self._client.request(method, path, json=body)
+            answer.raise_for_status()
         except httpx.HTTPError as e:
-            raise VenueUnavailable(f"the simulator at {self.url} did not answer {path}: {e}") from e
+            raise VenueUnavailable(f"the simulator did not answer {method} {path}: {e}") from e
+        return answer.json() if answer.content else None

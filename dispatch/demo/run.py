@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dispatch.connection import Connection
@@ -54,7 +54,7 @@ class DemoRun:
         began = SystemClock().now()
         publisher = KafkaPublisher(connection.kafka, connection.prefix, "demo")
         topics = [t.full_name(connection.prefix) for t in ALL_TOPICS]
-        async with publisher, LogReader(connection.kafka, topics) as reader:
+        async with venue, publisher, LogReader(connection.kafka, topics) as reader:
             await reader.to_now()
             following = asyncio.create_task(follower.follow(reader))
             try:
@@ -65,8 +65,9 @@ class DemoRun:
                 following.cancel()
                 with suppress(asyncio.CancelledError):
                     await following
+            accepted = await venue.accepted_orders(since=began)
         mine = [s for s in library.signals() if s.signal_id in intended_at]
-        return summarise(mine, await venue.accepted_orders(since=began), intended_at)
+        return summarise(mine, accepted, intended_at)
 
     async def _send_all(
         self,
@@ -77,16 +78,15 @@ class DemoRun:
         intended_at: dict[str, datetime],
     ) -> None:
         origin = Origin("signals", self.connection.settings.code_revision(), params.config_hash)
-        next_at = time.monotonic()
+        schedule = _Schedule(self.pace_s)
         for planned in self.plan:
             if planned.market_at is not None:
                 await venue.jump(planned.market_at)
-            await asyncio.sleep(max(0.0, next_at - time.monotonic()))
-            wall_at = SystemClock().now()
+                schedule.restart()
+            due_at = await schedule.next()
             signal = self._signal(planned, origin, params, await venue.now())
-            intended_at[signal.meta.id] = wall_at
+            intended_at[signal.meta.id] = due_at
             await publisher.publish([Emission(SIGNALS, signal)])
-            next_at += self.pace_s
             if planned.market_at is not None:
                 await follower.until_accounted({signal.meta.id}, self.settle_s)
                 await follower.until_settled({signal.meta.id}, _REST_S)
@@ -102,6 +102,27 @@ class DemoRun:
             setup="demo",
             now=now,
         )
+
+
+class _Schedule:
+    """When each signal is due, whatever became of those before: a late sender does not make the pipeline look fast."""
+
+    def __init__(self, pace_s: float) -> None:
+        self._pace_s = pace_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Let the next signal be due now."""
+        self._began_at = SystemClock().now()
+        self._began_s = time.monotonic()
+        self._count = 0
+
+    async def next(self) -> datetime:
+        """Wait until the next signal is due; returns when that was meant to be, wall clock."""
+        offset_s = self._count * self._pace_s
+        self._count += 1
+        await asyncio.sleep(max(0.0, self._began_s + offset_s - time.monotonic()))
+        return self._began_at + timedelta(seconds=offset_s)
 
 
 class _Follower:

@@ -27,7 +27,6 @@ class Database:
             max_size=size,
             open=False,
             timeout=5.0,
-            check=AsyncConnectionPool.check_connection,
             kwargs={
                 "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
                 "connect_timeout": 5,

@@ -6,14 +6,14 @@ Nothing is lost and nothing stops: after all of it a good signal becomes an orde
 import asyncio
 import io
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import fastavro
-import httpx
 import pytest
+import pytest_asyncio
 
 from dispatch.connection import Connection, connection_from
 from dispatch.lag import consumer_lags
@@ -35,7 +35,7 @@ from kernel.stream.reader import LogReader
 from kernel.stream.stage import Emission
 from services.signals.core.build import build_signal
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 
 def _is_over(story: Story) -> bool:
@@ -101,30 +101,22 @@ class Pipeline:
                         return reasons
         raise AssertionError("unreachable: the reader follows for ever")
 
-    async def fault(self, **fault: Any) -> None:
-        """Let the venue misbehave."""
-        async with httpx.AsyncClient() as client:
-            (await client.post(f"{self.venue.url}/sim/faults", json=fault)).raise_for_status()
-
-    async def behave(self) -> None:
-        """Let it behave again."""
-        async with httpx.AsyncClient() as client:
-            (await client.delete(f"{self.venue.url}/sim/faults")).raise_for_status()
-
     async def _publish(self, write: Callable[[KafkaPublisher], Awaitable[None]]) -> None:
         async with KafkaPublisher(self.connection.kafka, self.connection.prefix, "test") as publisher:
             await write(publisher)
 
 
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """One stack for all tests of this file: each must leave it working for the next."""
     folder: Path = tmp_path_factory.mktemp("bad-input")
     with LocalStack(StackOptions(run_folder=folder, fill_model="mid"), given={}) as stack:
         running = Pipeline(stack)
-        yield running
+        async with running.venue:
+            yield running
         assert [part.restarts for part in stack.parts] == [0] * len(stack.parts)
-        assert wait_until(running.all_read, 10.0), "a stage has not acknowledged what it read"
+        read = await asyncio.to_thread(wait_until, running.all_read, 10.0)
+        assert read, "a stage has not acknowledged what it read"
 
 
 def _with_price(signal: Signal, price: Decimal) -> bytes:
@@ -179,26 +171,26 @@ async def test_a_signal_that_cannot_be_traded_gets_a_typed_no(
 async def test_a_bad_chain_gets_a_typed_no(
     pipeline: Pipeline, fault: str, code: str, reason: str | None
 ) -> None:
-    await pipeline.fault(kind=fault, count=None)
+    await pipeline.venue.fault(kind=fault, count=None)
     try:
         story = await pipeline.story_of(await pipeline.signal())
     finally:
-        await pipeline.behave()
+        await pipeline.venue.behave()
     assert story.rejection is not None
     assert story.rejection.code == code
     assert reason is None or story.rejection.rejects[reason] > 0
 
 
 async def test_a_venue_that_is_down_delays_a_signal_and_loses_nothing(pipeline: Pipeline) -> None:
-    await pipeline.fault(kind="down", count=25, path="/v")
+    await pipeline.venue.fault(kind="down", count=25, path="/v")
     story = await pipeline.story_of(await pipeline.signal())
-    await pipeline.behave()
+    await pipeline.venue.behave()
     assert story.reached_venue
 
 
 async def test_an_order_whose_answer_was_lost_is_placed_once(pipeline: Pipeline) -> None:
     began = (await pipeline.venue.journal())[-1]["seq"]
-    await pipeline.fault(kind="error_after_accept", path="/v2/orders", method="POST")
+    await pipeline.venue.fault(kind="error_after_accept", path="/v2/orders", method="POST")
     story = await pipeline.story_of(await pipeline.signal())
     assert story.reached_venue
     assert [step.status.value for step in story.executions][:2] == ["SENDING", "UNKNOWN"]
