@@ -28,7 +28,7 @@ from services.executor.core.answers import (
 )
 from services.executor.core.gates import Facts, Limits, Refusal, check
 from services.executor.core.lookups import lookup_pauses_s, send_again_pause_s
-from services.executor.core.order_life import UNANSWERED, Order
+from services.executor.core.order_life import UNANSWERED, Order, is_first_request
 from services.executor.core.orders import request_of
 from services.executor.core.steps import Step, Steps
 from services.executor.core.venue_reports import VenueReport
@@ -100,14 +100,15 @@ class ExecutorStage:
         match answer:
             case Accepted(report):
                 return await self._accept(order, report)
-            case Refused(refusal):
+            case Refused(refusal) if is_first_request(order):
                 return await self._refuse(order, refusal)
-            case Duplicate(refusal):
-                return await self._look_for_duplicate(order, refusal)
+            case Refused(refusal) | Duplicate(refusal):
+                return await self._look_before_refusing(order, refusal)
             case Unanswered(reason) | NotAccepted(reason):
                 return await self._doubt(order, reason)
 
-    async def _look_for_duplicate(self, order: Order, refusal: Refusal) -> Held:
+    async def _look_before_refusing(self, order: Order, refusal: Refusal) -> Held:
+        """Refuse an order only if no earlier request made it: one could be why this request was refused."""
         held = await self._doubt(order, refusal.message)
         if not held.written:
             return held

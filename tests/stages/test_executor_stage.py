@@ -224,6 +224,27 @@ async def test_a_refused_order_ends_with_the_venues_reason_and_frees_its_money(d
     assert len(desk.broker.posts) == 1
 
 
+async def test_a_refusal_of_the_second_request_is_no_word_on_the_first(desk: Desk) -> None:
+    """The first order shows later than the settling time, and holds the money for want of which the second is refused."""
+    desk.broker.plan = deque([Outcome.ACCEPT_AND_STAY_SILENT, Outcome.REFUSE])
+    desk.broker.hidden_finds[ORDER_ID] = PARAMS.executor.lookup_attempts
+
+    await desk.deliver()
+
+    assert desk.statuses == [S.SENDING, S.UNKNOWN, S.SENDING, S.UNKNOWN, S.ACKNOWLEDGED]
+    assert not desk.orders.rejections
+    desk.assert_one_order()
+
+
+async def test_a_second_request_refused_with_nothing_there_ends_refused(desk: Desk) -> None:
+    desk.broker.plan = deque([Outcome.STAY_SILENT, Outcome.REFUSE])
+
+    await desk.deliver()
+
+    assert desk.statuses == [S.SENDING, S.UNKNOWN, S.SENDING, S.UNKNOWN, S.REJECTED]
+    assert len(desk.orders.rejections) == 1
+
+
 async def test_the_rate_limit_delays_an_order_and_changes_nothing_else(desk: Desk) -> None:
     desk.broker.plan = deque([Outcome.RATE_LIMIT, Outcome.RATE_LIMIT])
 

@@ -95,6 +95,14 @@ def apply(order: Order, report: VenueReport) -> Order | None:
     return _checked(order, moved)
 
 
+def is_first_request(order: Order) -> bool:
+    """Tell whether a SENDING order is sent for the first time: then the venue's no is about all there ever was of it.
+
+    After an unanswered request it is not: an order that shows late may itself be why the next request is refused.
+    """
+    return order.sequence == 1
+
+
 def _is_news(order: Order, report: VenueReport) -> bool:
     if order.ended and order.venue_order_id is None:
         return report.status is not OrderStatus.REJECTED
