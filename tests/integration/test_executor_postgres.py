@@ -18,7 +18,6 @@ from kernel.runtime.health import Health
 from kernel.testing.builders import NOW, a_leg, a_ticket
 from kernel.testing.clock import FixedClock
 from kernel.testing.driver import RecordingPublisher
-from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
 from services.executor.core.gates import Facts, Limits, check
@@ -329,77 +328,6 @@ async def test_a_rejection_is_said_once_even_if_an_order_ends_so_twice(
         S.ACKNOWLEDGED,
         S.REJECTED,
     ]
-
-
-# The election
-
-
-class Candidate:
-    """A worker that stands for election; `leads` while it is the leader."""
-
-    def __init__(self, database_url: str, name: str = "account") -> None:
-        self.election = PostgresElection(database_url, lambda: name)
-        self.leads = False
-
-    async def work(self) -> None:
-        self.leads = True
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.leads = False
-
-
-@pytest.fixture
-def migrated_url(database_url: str) -> str:
-    migrate(database_url)
-    return database_url
-
-
-async def test_one_candidate_leads_and_another_takes_over_within_five_seconds(migrated_url: str) -> None:
-    first, second = Candidate(migrated_url), Candidate(migrated_url)
-    async with running(second.election.lead(second.work)):
-        async with running(first.election.lead(first.work)):
-            await eventually(lambda: first.leads or second.leads)
-            assert first.leads != second.leads
-        await eventually(lambda: second.leads, within_s=5)
-        assert not first.leads
-
-
-async def test_a_leader_whose_connection_is_cut_stops_working_and_the_lead_passes_on(
-    migrated_url: str,
-) -> None:
-    candidate = Candidate(migrated_url)
-    async with running(candidate.election.lead(candidate.work)):
-        await eventually(lambda: candidate.leads)
-        stopped = False
-
-        def has_stopped() -> bool:
-            nonlocal stopped
-            stopped = stopped or not candidate.leads
-            return stopped
-
-        with psycopg.connect(migrated_url, autocommit=True) as other:
-            other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            )
-        await eventually(has_stopped, within_s=5)
-        await eventually(lambda: candidate.leads, within_s=5)
-
-
-async def test_a_leader_that_stands_still_loses_the_lead(migrated_url: str) -> None:
-    """A paused process keeps its connection: the server has to end the session."""
-    paused = await PostgresElection(migrated_url, lambda: "account")._connect()
-    await paused.execute("SELECT pg_try_advisory_lock(hashtextextended('account', 0))")
-    candidate = Candidate(migrated_url)
-    async with running(candidate.election.lead(candidate.work)):
-        await eventually(lambda: candidate.leads, within_s=5)
-    await paused.close()
-
-
-async def test_candidates_for_different_accounts_all_lead(migrated_url: str) -> None:
-    first, second = Candidate(migrated_url, "one"), Candidate(migrated_url, "two")
-    async with running(first.election.lead(first.work)), running(second.election.lead(second.work)):
-        await eventually(lambda: first.leads and second.leads)
 
 
 @asynccontextmanager

@@ -7,11 +7,10 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import pytest
@@ -19,18 +18,15 @@ import pytest
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.contracts.messages import OrderStatus, Ticket
-from kernel.domain.errors import TransientError
 from kernel.runtime.settings import PROJECT_ROOT
-from kernel.stream.process import Process
-from kernel.stream.stage import Stage
 from kernel.testing.builders import a_leg, a_ticket, an_idea
-from services.executor.app import build
 from services.executor.core.orders import client_order_id_of, request_of
 from services.executor.settings import ExecutorSettings
 from simulator.faults import Fault, FaultKind
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
+from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
 
 pytestmark = pytest.mark.integration
@@ -75,47 +71,6 @@ def settings(venue: VenueThread, database_url: str, params_file: Path) -> Execut
             "DISPATCH_PARAMS_FILE": str(params_file),
         }
     )
-
-
-class Executor:
-    """The process of app.py without Kafka: its resources, its start, its stage, its tracking."""
-
-    def __init__(self, settings: ExecutorSettings) -> None:
-        self.process: Process = build(settings)
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        for resource in self.process.resources:
-            await self._stack.enter_async_context(resource)
-        assert self.process.start is not None
-        await self.process.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
-
-    async def deliver(self, ticket: Ticket) -> None:
-        """Hand over a ticket as the shell does: again after each outside failure."""
-        stage: Stage[Ticket] | None = self.process.stage
-        assert stage is not None
-        for _ in range(50):
-            try:
-                assert await stage.handle(ticket) == []
-            except TransientError:
-                await asyncio.sleep(0.05)
-            else:
-                return
-        pytest.fail("the ticket was never done with")
-
-    @asynccontextmanager
-    async def tracking(self) -> AsyncIterator[None]:
-        task = asyncio.ensure_future(self.process.tasks["tracking"]())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The executor's stage edge to edge: tickets in, one order at the venue, steps in the ledger and the outbox."""
 
-import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,73 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from kernel.contracts.messages import Evidence, OrderStatus, RejectionCode, Ticket
-from kernel.contracts.origin import Origin
-from kernel.contracts.topics import TICKETS
-from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
+from kernel.contracts.messages import Evidence, OrderStatus, RejectionCode
+from kernel.domain.errors import UnprocessableError, VenueUnavailable
 from kernel.domain.ids import derive_id
-from kernel.testing.builders import NOW, a_leg, a_ticket
-from kernel.testing.clock import FixedClock
-from kernel.testing.driver import StageDriver
-from services.executor.core.answers import Answer
-from services.executor.core.orders import OrderRequest, client_order_id_of, request_of
-from services.executor.core.steps import Reservation, Steps
-from services.executor.stage import ExecutorStage
-from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeSessions, Outcome
+from services.executor.core.orders import request_of
+from services.executor.core.steps import Reservation
+from tests.fakes.executor import Outcome
+from tests.fakes.executor_desk import ORDER_ID, TICKET, Desk
 from tests.fakes.params import PARAMS
 
 S = OrderStatus
-#: Expires a week on, so that no cut-off is near.
-TICKET = a_ticket(legs=(a_leg(occ_symbol="SPY260612C00520000"),))
-ORDER_ID = client_order_id_of(TICKET.meta.id)
-
-
-class Desk:
-    """A stage over fakes that outlive it, as the venue and the database outlive a process."""
-
-    def __init__(self) -> None:
-        self.clock = FixedClock()
-        self.broker = FakeBroker(self.clock)
-        self.orders = FakeOrders()
-        self.pause = FakePause(self.clock.advance)
-        self.skew_s: float | None = None
-
-    async def deliver(self, ticket: Ticket = TICKET) -> None:
-        """Hand a ticket to a stage that has just started."""
-        await StageDriver(self.stage(), TICKETS).send(ticket)
-
-    async def deliver_until_done(self, ticket: Ticket = TICKET) -> None:
-        """Deliver again after each failure, as the shell and the log do."""
-        for _ in range(20):
-            try:
-                await self.deliver(ticket)
-            except (Crash, VenueUnavailable, DatabaseUnavailable):
-                continue
-            return
-        pytest.fail("the ticket was never done with")
-
-    def stage(self) -> ExecutorStage:
-        return ExecutorStage(
-            broker=self.broker,
-            orders=self.orders,
-            sessions=FakeSessions(),
-            clock=self.clock,
-            clock_skew_s=None if self.skew_s is None else lambda: self.skew_s or 0.0,
-            pause=self.pause,
-            params=PARAMS,
-            steps=Steps(Origin("executor", "test", "test")),
-        )
-
-    @property
-    def statuses(self) -> list[OrderStatus]:
-        return [execution.status for execution in self.orders.executions]
-
-    def assert_one_order(self) -> None:
-        """What must hold after anything: one order at the venue, a ledger without gaps, each message said once."""
-        assert self.broker.accepted == Counter({ORDER_ID: 1})
-        assert [e.sequence for e in self.orders.executions] == list(range(1, len(self.orders.executions) + 1))
-        ids = [message.meta.id for message in self.orders.messages]
-        assert len(ids) == len(set(ids))
 
 
 @pytest.fixture
@@ -363,151 +305,3 @@ def _expire_after_the_post(desk: Desk) -> Callable[[str], None]:
     return lambda point: (
         desk.clock.set(TICKET.expires_at + timedelta(minutes=1)) if point == "after the post" else None
     )
-
-
-# Failures between the steps
-
-POINTS = [
-    "before SENDING is committed",
-    "after SENDING is committed",
-    "before the post",
-    "after the post",
-    "before UNKNOWN is committed",
-    "after UNKNOWN is committed",
-    "before ACKNOWLEDGED is committed",
-    "after ACKNOWLEDGED is committed",
-]
-OUTCOMES = [
-    Outcome.ACCEPT,
-    Outcome.ACCEPT_AND_STAY_SILENT,
-    Outcome.STAY_SILENT,
-    Outcome.RATE_LIMIT,
-    Outcome.CLAIM_DUPLICATE,
-]
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-@pytest.mark.parametrize("point", POINTS)
-async def test_a_crash_anywhere_ends_with_one_order(desk: Desk, point: str, outcome: Outcome) -> None:
-    desk.broker.plan = deque([outcome])
-    desk.broker.trap = desk.orders.trap = _crash_once(point)
-
-    await desk.deliver_until_done()
-    await desk.deliver()
-
-    assert desk.statuses[-1] is S.ACKNOWLEDGED
-    desk.assert_one_order()
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-@pytest.mark.parametrize("lost", ["commits_to_lose", "commits_to_doubt"])
-@pytest.mark.parametrize("after_steps", [0, 1, 2])
-async def test_a_lost_database_connection_ends_with_one_order(
-    desk: Desk, outcome: Outcome, lost: str, after_steps: int
-) -> None:
-    desk.broker.plan = deque([outcome])
-    steps = iter(range(100))
-
-    def lose(point: str) -> None:
-        if point.startswith("before") and next(steps) == after_steps:
-            setattr(desk.orders, lost, 1)
-
-    desk.orders.trap = lose
-
-    await desk.deliver_until_done()
-
-    assert desk.statuses[-1] is S.ACKNOWLEDGED
-    desk.assert_one_order()
-
-
-@pytest.mark.parametrize("point", ["before REJECTED is committed", "after REJECTED is committed"])
-async def test_a_crash_around_a_refusal_ends_with_one_rejection(desk: Desk, point: str) -> None:
-    desk.broker.plan = deque([Outcome.REFUSE, Outcome.REFUSE])
-    desk.broker.trap = desk.orders.trap = _crash_once(point)
-
-    await desk.deliver_until_done()
-
-    assert desk.statuses[-1] is S.REJECTED
-    assert len(desk.orders.rejections) == 1
-    assert not desk.broker.accepted
-
-
-def _crash_once(point: str) -> Callable[[str], None]:
-    left = [point]
-
-    def trap(here: str) -> None:
-        if here in left:
-            left.remove(here)
-            raise Crash(here)
-
-    return trap
-
-
-# Two workers on one ticket
-
-
-async def test_a_refusal_of_our_request_does_not_end_an_order_another_worker_placed(desk: Desk) -> None:
-    """Our request was refused, but meanwhile another worker had doubted it, and had its own accepted."""
-    desk.broker.plan = deque([Outcome.REFUSE])
-
-    def other_worker() -> None:
-        order = desk.orders.orders[ORDER_ID]
-        steps = Steps(Origin("executor", "test", "test"))
-        doubted = steps.doubt(order, "left without an answer", NOW).order
-        report = desk.broker.accept(request_of(TICKET))
-        step = steps.report(doubted, report, NOW)
-        assert step is not None
-        desk.orders.orders[ORDER_ID] = step.order
-
-    desk.orders.before_change = other_worker
-
-    await desk.deliver()
-
-    assert desk.orders.orders[ORDER_ID].status is S.ACKNOWLEDGED
-    assert not desk.orders.rejections
-
-
-class SlowFirstBroker(FakeBroker):
-    """Holds the first POST on its way until `release` is set."""
-
-    on_its_way: asyncio.Event
-    release: asyncio.Event
-
-    async def submit(self, request: OrderRequest) -> Answer:
-        if not self.on_its_way.is_set():
-            self.on_its_way.set()
-            await self.release.wait()
-        return await super().submit(request)
-
-
-async def test_two_workers_on_one_ticket_place_one_order(desk: Desk) -> None:
-    """The first worker's request hangs; the second takes the ticket over and places the order; then it arrives."""
-    desk.broker = slow = SlowFirstBroker(desk.clock)
-    slow.on_its_way, slow.release = asyncio.Event(), asyncio.Event()
-    first = asyncio.create_task(desk.stage().handle(TICKET))
-    await slow.on_its_way.wait()
-
-    await desk.deliver()
-    assert desk.statuses == [S.SENDING, S.UNKNOWN, S.SENDING, S.ACKNOWLEDGED]
-    slow.release.set()
-    await first
-
-    assert desk.statuses == [S.SENDING, S.UNKNOWN, S.SENDING, S.ACKNOWLEDGED]
-    desk.assert_one_order()
-
-
-async def test_a_request_that_arrives_after_its_ticket_was_closed_is_taken_over(desk: Desk) -> None:
-    """The first worker stands still past the ticket's life; the second closes it; then the request is accepted."""
-    desk.broker = slow = SlowFirstBroker(desk.clock)
-    slow.on_its_way, slow.release = asyncio.Event(), asyncio.Event()
-    first = asyncio.create_task(desk.stage().handle(TICKET))
-    await slow.on_its_way.wait()
-    desk.clock.set(TICKET.expires_at + timedelta(minutes=1))
-
-    await desk.deliver()
-    assert desk.statuses[-1] is S.REJECTED
-    slow.release.set()
-    await first
-
-    assert desk.statuses[-1] is S.ACKNOWLEDGED
-    desk.assert_one_order()
