@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.domain.calendar import market_day
 from kernel.domain.errors import TradingError
 from kernel.domain.options import Direction, Strategy, right_for_buyer
@@ -16,14 +17,10 @@ from kernel.runtime.clock import VenueClock
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings
 from services.selector.adapters.alpaca_account import AlpacaAccounts
-from services.selector.adapters.alpaca_calendar import AlpacaCalendars
 from services.selector.adapters.alpaca_chain import AlpacaChains
 from services.selector.core.ranking import Ranking, rank
-from services.selector.core.validation import expiration_window
+from services.selector.core.validation import CALENDAR_DAYS_BACK, calendar_days_ahead, expiration_window
 from services.selector.settings import SelectorSettings
-
-#: Enough for the last session before any expiration of a window.
-_CALENDAR_DAYS = 75
 
 
 class NothingToRank(TradingError):
@@ -65,7 +62,9 @@ async def _view(
             underlying, right_for_buyer(direction), first, last
         ),
         AlpacaAccounts(gateway).account(),
-        AlpacaCalendars(gateway, _CALENDAR_DAYS).around(today),
+        AlpacaCalendars(
+            gateway, days_back=CALENDAR_DAYS_BACK, days_ahead=calendar_days_ahead(params.selector)
+        ).around(today),
     )
     if chain.spot is None or not len(chain):
         raise NothingToRank(f"the venue lists no contract of {underlying} in the window of {strategy.value}")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import TICKETS
@@ -17,7 +18,6 @@ from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_account import AlpacaAccount, skew_s
 from services.executor.adapters.alpaca_broker import AlpacaBroker
-from services.executor.adapters.alpaca_calendar import AlpacaSessions
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
@@ -56,7 +56,7 @@ def build(settings: ExecutorSettings) -> Process:
     stage = ExecutorStage(
         broker=broker,
         orders=orders,
-        sessions=AlpacaSessions(gateway),
+        sessions=AlpacaCalendars(gateway),
         clock=clock,
         clock_skew_s=_skew(settings, clock),
         pause=asyncio.sleep,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Protocol
 
 from kernel.domain.calendar import TradingCalendar
@@ -36,8 +36,8 @@ class Broker(Protocol):
 class Sessions(Protocol):
     """The venue's calendar."""
 
-    async def around(self, now: datetime) -> TradingCalendar:
-        """Return the sessions around `now`, those of the coming week included; raises VenueUnavailable."""
+    async def around(self, day: date) -> TradingCalendar:
+        """Return the session of `day`, if there is one, and those of the coming week; raises VenueUnavailable."""
         ...
 
 

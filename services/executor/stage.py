@@ -12,6 +12,7 @@
 from collections.abc import Callable
 
 from kernel.contracts.messages import OrderStatus, Ticket
+from kernel.domain.calendar import market_day
 from kernel.domain.clock import Clock
 from kernel.domain.errors import InvariantBroken, VenueUnavailable
 from kernel.domain.params import TradingParams
@@ -77,7 +78,7 @@ class ExecutorStage:
         return []
 
     async def _gather(self) -> Facts:
-        calendar = await self._sessions.around(self._clock.now())
+        calendar = await self._sessions.around(market_day(self._clock.now()))
         skew_s = None if self._clock_skew_s is None else self._clock_skew_s()
         return Facts(now=self._clock.now(), calendar=calendar, clock_skew_s=skew_s)
 

@@ -4,26 +4,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import SIGNALS
-from kernel.domain.params import SelectorParams
 from kernel.runtime.clock import VenueClock
 from kernel.runtime.params import load_params
 from kernel.stream.process import Process
 from kernel.stream.producer import KafkaPublisher
 from services.selector.adapters.alpaca_account import AlpacaAccounts
-from services.selector.adapters.alpaca_calendar import AlpacaCalendars
 from services.selector.adapters.alpaca_chain import AlpacaChains
 from services.selector.adapters.postgres_decisions import PostgresDecisions
+from services.selector.core.validation import CALENDAR_DAYS_BACK, calendar_days_ahead
 from services.selector.settings import SelectorSettings
 from services.selector.stage import SelectorStage
 
 NAME = "selector"
-#: Beyond the last expiration of any window the calendar must hold the sessions that expiration is counted to.
-_BEYOND_WINDOW_DAYS = 10
-_KEYS_REFUSED = frozenset({401, 403})
 
 
 def build(settings: SelectorSettings) -> Process:
@@ -37,7 +34,9 @@ def build(settings: SelectorSettings) -> Process:
     stage = SelectorStage(
         chains=AlpacaChains(gateway, settings.option_feed, settings.stock_feed),
         accounts=AlpacaAccounts(gateway),
-        calendars=AlpacaCalendars(gateway, horizon_days(params.selector)),
+        calendars=AlpacaCalendars(
+            gateway, days_back=CALENDAR_DAYS_BACK, days_ahead=calendar_days_ahead(params.selector)
+        ),
         decisions=PostgresDecisions(database, DecisionLog(NAME)),
         evidence=publisher,
         clock=clock,
@@ -54,11 +53,6 @@ def build(settings: SelectorSettings) -> Process:
         start=gateway.connect,
         tasks={"clock": gateway.follow_clock},
     )
-
-
-def horizon_days(params: SelectorParams) -> int:
-    """Return how many days ahead the calendar must reach for the widest window of any strategy."""
-    return max(windows.dte_max for windows in params.strategies.values()) + _BEYOND_WINDOW_DAYS
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
 from kernel.runtime.clock import VenueClock
@@ -16,7 +17,6 @@ from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from kernel.stream.retry import retry_in_place
 from services.signals.adapters.alpaca_bars import AlpacaBars
-from services.signals.adapters.alpaca_calendar import AlpacaCalendar
 from services.signals.adapters.alpaca_time import AlpacaTime
 from services.signals.adapters.postgres_alerts import PostgresAlerts
 from services.signals.adapters.web import add_alert_route
@@ -49,7 +49,7 @@ def build(settings: SignalsSettings) -> Process:
     if settings.scanner == "on":
         scanner = Scanner(
             time=time,
-            calendar=AlpacaCalendar(gateway),
+            calendars=AlpacaCalendars(gateway),
             bars=AlpacaBars(gateway, feed=settings.stock_feed, params=params.signals),
             publisher=publisher,
             origin=origin,

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from kernel.contracts.messages import Signal
-from kernel.domain.calendar import Session
+from kernel.domain.calendar import Session, TradingCalendar
 from services.signals.core.alerts import Accepted, Alert, Conflicting
 from services.signals.core.bars import DailyBar, MinuteBar
 
@@ -19,11 +19,11 @@ class MarketTime(Protocol):
         ...
 
 
-class Calendar(Protocol):
+class Calendars(Protocol):
     """The venue's sessions."""
 
-    async def session_on(self, day: date) -> Session | None:
-        """Return the session of `day`, None when there is none; raises VenueUnavailable."""
+    async def around(self, day: date) -> TradingCalendar:
+        """Return a calendar that holds the session of `day`, if there is one; raises VenueUnavailable."""
         ...
 
 

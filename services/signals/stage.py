@@ -23,7 +23,7 @@ from services.signals.core.build import signal_from_setup
 from services.signals.core.evidence import evidence_of
 from services.signals.core.scanning import detect
 from services.signals.core.setups import MarketView, NoSetup, Setup
-from services.signals.ports import Alerts, Bars, Calendar, MarketTime
+from services.signals.ports import Alerts, Bars, Calendars, MarketTime
 
 _log = get_logger()
 _EVIDENCE_STEP = "evidence"
@@ -78,7 +78,7 @@ class Scanner:
         self,
         *,
         time: MarketTime,
-        calendar: Calendar,
+        calendars: Calendars,
         bars: Bars,
         publisher: Publisher,
         origin: Origin,
@@ -86,7 +86,7 @@ class Scanner:
         underlyings: Sequence[str],
     ) -> None:
         self._time = time
-        self._calendar = calendar
+        self._calendars = calendars
         self._bars = bars
         self._publisher = publisher
         self._origin = origin
@@ -115,7 +115,8 @@ class Scanner:
 
     async def _running_session(self) -> Session | None:
         now = await self._time.now()
-        session = await self._calendar.session_on(market_day(now))
+        today = market_day(now)
+        session = (await self._calendars.around(today)).session_on(today)
         if session is None or not session.opens_at <= now < session.closes_at:
             return None
         if session.day != self._day:

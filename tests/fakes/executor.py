@@ -212,8 +212,8 @@ class FakeOrders:
 class FakeSessions:
     """Sessions from 9:30 to 16:00 in New York on every weekday around the day asked for."""
 
-    async def around(self, now: datetime) -> TradingCalendar:
-        return weekdays(now.astimezone(MARKET_ZONE).date())
+    async def around(self, day: date) -> TradingCalendar:
+        return weekdays(day)
 
 
 def weekdays(first: date, days: int = 15) -> TradingCalendar:

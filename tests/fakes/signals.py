@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from kernel.contracts.messages import Signal
-from kernel.domain.calendar import Session
+from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.errors import TradingError
 from kernel.testing.clock import FixedClock
 from services.signals.core.bars import DailyBar, MinuteBar
@@ -24,16 +24,16 @@ class FakeMarketTime:
         return self.clock.now()
 
 
-class FakeCalendar:
+class FakeCalendars:
     """Knows the sessions it was given."""
 
     def __init__(self, *sessions: Session) -> None:
-        self._sessions = {session.day: session for session in sessions}
+        self._calendar = TradingCalendar(sessions)
         self.asked: list[date] = []
 
-    async def session_on(self, day: date) -> Session | None:
+    async def around(self, day: date) -> TradingCalendar:
         self.asked.append(day)
-        return self._sessions.get(day)
+        return self._calendar
 
 
 class FakeBars:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.contracts.messages import Rejection, Selection, Signal
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import SIGNALS
@@ -12,9 +13,8 @@ from kernel.domain.params import TradingParams
 from kernel.runtime.clock import VenueClock
 from kernel.testing.driver import RecordingPublisher, StageDriver
 from services.selector.adapters.alpaca_account import AlpacaAccounts
-from services.selector.adapters.alpaca_calendar import AlpacaCalendars
 from services.selector.adapters.alpaca_chain import AlpacaChains
-from services.selector.app import horizon_days
+from services.selector.core.validation import CALENDAR_DAYS_BACK, calendar_days_ahead
 from services.selector.settings import SelectorSettings
 from services.selector.stage import SelectorStage
 from tests.fakes.selector import FakeDecisions
@@ -45,7 +45,9 @@ async def selector_at(url: str, params: TradingParams) -> AsyncIterator[Selector
     stage = SelectorStage(
         chains=AlpacaChains(gateway, settings.option_feed, settings.stock_feed),
         accounts=AlpacaAccounts(gateway),
-        calendars=AlpacaCalendars(gateway, horizon_days(params.selector)),
+        calendars=AlpacaCalendars(
+            gateway, days_back=CALENDAR_DAYS_BACK, days_ahead=calendar_days_ahead(params.selector)
+        ),
         decisions=FakeDecisions(),
         evidence=evidence,
         clock=clock,

@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.domain.calendar import Session
 from kernel.domain.errors import VenueUnavailable
 from kernel.runtime.clock import VenueClock
 from services.signals.adapters.alpaca_bars import AlpacaBars
-from services.signals.adapters.alpaca_calendar import AlpacaCalendar
 from services.signals.adapters.alpaca_time import AlpacaTime
 from services.signals.settings import SignalsSettings
 from simulator.server import VenueThread
@@ -62,9 +62,10 @@ async def test_a_venue_that_never_answered_has_no_time() -> None:
 
 
 async def test_a_session_is_known_by_its_hours_and_a_saturday_has_none(gateway: AlpacaGateway) -> None:
-    calendar = AlpacaCalendar(gateway)
-    assert await calendar.session_on(TODAY) == SESSION
-    assert await calendar.session_on(TODAY + timedelta(days=3)) is None
+    calendars = AlpacaCalendars(gateway)
+    assert (await calendars.around(TODAY)).session_on(TODAY) == SESSION
+    saturday = TODAY + timedelta(days=3)
+    assert (await calendars.around(saturday)).session_on(saturday) is None
 
 
 async def test_minute_bars_come_exact_and_only_of_the_session_so_far(gateway: AlpacaGateway) -> None:

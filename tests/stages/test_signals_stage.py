@@ -20,7 +20,7 @@ from services.signals.core.evidence import read_view
 from services.signals.core.scanning import detect
 from services.signals.core.setups import Setup
 from services.signals.stage import AlertDesk, Scanner, Timetable
-from tests.fakes.signals import FakeAlerts, FakeBars, FakeCalendar, FakeMarketTime
+from tests.fakes.signals import FakeAlerts, FakeBars, FakeCalendars, FakeMarketTime
 from tests.fakes.signals_market import (
     OPENS_AT,
     PARAMS,
@@ -139,7 +139,7 @@ class Scene:
         underlyings: Sequence[str] = ("SPY",),
     ) -> None:
         self.clock = FixedClock(OPENS_AT + timedelta(minutes=16))
-        self.calendar = FakeCalendar(SESSION)
+        self.calendars = FakeCalendars(SESSION)
         self.bars = FakeBars()
         self.bars.minute = {"SPY": minute_bars}
         self.bars.daily = {"SPY": daily_bars}
@@ -150,7 +150,7 @@ class Scene:
     def another_scanner(self) -> Scanner:
         return Scanner(
             time=FakeMarketTime(self.clock),
-            calendar=self.calendar,
+            calendars=self.calendars,
             bars=self.bars,
             publisher=self.publisher,
             origin=ORIGIN,

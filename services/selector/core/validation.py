@@ -23,6 +23,10 @@ from services.selector.core.chain import UNITS_PER_USD, Bools, Chain, microsecon
 from services.selector.core.measures import Measures
 from services.selector.core.scoring import has_delta_points
 
+#: Far enough back to hold the previous session over any holiday.
+CALENDAR_DAYS_BACK = 10
+#: Beyond the last expiration of any window the calendar must hold the sessions that expiration is counted to.
+_BEYOND_WINDOW_DAYS = 10
 _SIX_DECIMALS = Decimal("0.000001")
 
 
@@ -159,3 +163,8 @@ def expiration_window(today: date, strategy: StrategyParams) -> tuple[date, date
     An expiration may lie behind its last session, by a long week-end at the most: hence three days more at the end.
     """
     return today + timedelta(days=strategy.dte_min), today + timedelta(days=strategy.dte_max + 3)
+
+
+def calendar_days_ahead(params: SelectorParams) -> int:
+    """Return how many days ahead the calendar must reach for the widest window of any strategy."""
+    return max(windows.dte_max for windows in params.strategies.values()) + _BEYOND_WINDOW_DAYS

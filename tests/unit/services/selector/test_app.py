@@ -4,10 +4,9 @@ import pytest
 
 from kernel.contracts.topics import SIGNALS
 from kernel.domain.errors import ConfigError
-from services.selector.app import build, horizon_days
+from services.selector.app import build
 from services.selector.settings import SelectorSettings
 from services.selector.stage import SelectorStage
-from tests.fakes.params import PARAMS
 
 
 def test_the_process_reads_signals_with_the_selectors_stage() -> None:
@@ -35,7 +34,3 @@ def test_missing_parameters_are_said_in_one_line(tmp_path: Path) -> None:
 def test_a_feed_the_venue_does_not_have_is_refused_by_name(variable: str) -> None:
     with pytest.raises(ConfigError, match=variable):
         SelectorSettings.from_env({variable: "bloomberg"})
-
-
-def test_the_calendar_reaches_beyond_the_widest_window() -> None:
-    assert horizon_days(PARAMS.selector) == 70

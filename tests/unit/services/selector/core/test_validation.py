@@ -8,7 +8,7 @@ from kernel.domain.options import Strategy
 from kernel.domain.params import TradingParams
 from kernel.testing.builders import NOW
 from services.selector.core.ranking import Ranking, rank
-from services.selector.core.validation import ContractReason, expiration_window
+from services.selector.core.validation import ContractReason, calendar_days_ahead, expiration_window
 from tests.fakes.chains import TODAY, Row, a_calendar, a_chain
 from tests.fakes.params import PARAMS, params_with
 
@@ -227,3 +227,7 @@ def test_reasons_are_counted_over_the_chain() -> None:
     ranking = ranked(*rows)
     assert (ranking.candidates, ranking.qualified) == (4, 1)
     assert ranking.rejects == {R.QUOTE_MISSING: 1, R.VOLUME_TOO_LOW: 2}
+
+
+def test_the_calendar_reaches_beyond_the_widest_window() -> None:
+    assert calendar_days_ahead(PARAMS.selector) == 70
