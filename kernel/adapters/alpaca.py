@@ -6,8 +6,9 @@ The library retries POST on 429 and 504 by itself, sets no time-out anywhere and
 import asyncio
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -69,6 +70,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+@contextmanager
+def keys_checked() -> Iterator[None]:
+    """Goes around a process's first calls: refused keys become ConfigError, the operator's to mend; else VenueUnavailable."""
+    try:
+        yield
+    except VenueRefused as e:
+        if e.status in _KEYS_REFUSED:
+            raise ConfigError(f"APCA_API_KEY_ID, APCA_API_SECRET_KEY: not accepted ({e})") from e
+        raise VenueUnavailable(str(e)) from e
+
+
 class AlpacaGateway:
     """The clients of one process, sharing a small thread pool and one VenueClock.
 
@@ -104,13 +116,9 @@ class AlpacaGateway:
             raise VenueUnavailable(msg) from e
 
     async def connect(self) -> None:
-        """Take over the venue's time; keys it refuses raise ConfigError, they are the operator's to mend."""
-        try:
+        """Take over the venue's time; raises VenueUnavailable, or ConfigError when it refuses our keys."""
+        with keys_checked():
             await self.synchronise_clock()
-        except VenueRefused as e:
-            if e.status in _KEYS_REFUSED:
-                raise ConfigError(f"APCA_API_KEY_ID, APCA_API_SECRET_KEY: not accepted ({e})") from e
-            raise VenueUnavailable(str(e)) from e
 
     async def follow_clock(self) -> None:
         """Read the venue's time again and again, for ever: a task of every process that acts on it."""

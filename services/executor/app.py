@@ -76,7 +76,7 @@ def build(settings: ExecutorSettings) -> Process:
         tasks={
             "relay": relay.run,
             "tracking": lambda: election.lead(tracker.run),
-            "clock": account.follow_clock,
+            "clock": gateway.follow_clock,
         },
     )
 

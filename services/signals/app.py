@@ -45,7 +45,7 @@ def build(settings: SignalsSettings) -> Process:
         origin=origin,
         params=params.signals,
     )
-    tasks = {"relay": _relay(desk, health)}
+    tasks = {"relay": _relay(desk, health), "clock": gateway.follow_clock}
     if settings.scanner == "on":
         scanner = Scanner(
             time=time,
@@ -67,15 +67,15 @@ def build(settings: SignalsSettings) -> Process:
         publisher=publisher,
         health=health,
         resources=[_opened(database, gateway)],
-        start=_start(time, desk),
+        start=_start(gateway, desk),
         tasks=tasks,
         routes=routes,
     )
 
 
-def _start(time: AlpacaTime, desk: AlertDesk) -> Task:
+def _start(gateway: AlpacaGateway, desk: AlertDesk) -> Task:
     async def start() -> None:
-        await time.synchronise()
+        await gateway.connect()
         await desk.publish_waiting()
 
     return start

@@ -1,8 +1,93 @@
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kernel.adapters.alpaca import VenueRefused
+from kernel.adapters import alpaca
+from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
+from kernel.domain.errors import ConfigError, VenueUnavailable
+from kernel.runtime.clock import VenueClock
+from kernel.runtime.settings import ServiceSettings
+from tests.fakes.http import Script, scripted_server
+
+OPENING = datetime(2026, 6, 5, 13, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def venue() -> Iterator[Script]:
+    with scripted_server() as script:
+        yield script
+
+
+@pytest.fixture
+def gateway(venue: Script) -> Iterator[AlpacaGateway]:
+    settings = ServiceSettings.from_env({"APCA_API_BASE_URL": venue.url})
+    made = AlpacaGateway(settings, VenueClock(monotonic=lambda: 0.0))
+    yield made
+    made.close()
+    made.trading._session.close()
+
+
+def say_time(venue: Script, at: datetime) -> None:
+    venue.say(200, {"timestamp": at.isoformat(), "is_open": True})
+
+
+async def test_connecting_takes_over_the_venues_time(venue: Script, gateway: AlpacaGateway) -> None:
+    say_time(venue, OPENING)
+
+    await gateway.connect()
+
+    assert gateway.clock.now() == OPENING
+    assert [path for _, path, _ in venue.asked] == ["/v2/clock"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_keys_the_venue_refuses_are_a_setting_to_mend(
+    venue: Script, gateway: AlpacaGateway, status: int
+) -> None:
+    venue.say(status, {"message": "unauthorized."})
+
+    with pytest.raises(ConfigError, match="APCA_API_KEY_ID, APCA_API_SECRET_KEY: not accepted"):
+        await gateway.connect()
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda venue: venue.hang_up(),
+        lambda venue: venue.say(503, {"message": "try later"}),
+        lambda venue: venue.say(404, {"code": 40410000, "message": "no such route"}),
+    ],
+)
+async def test_a_venue_that_cannot_be_reached_yet_is_asked_again(
+    venue: Script, gateway: AlpacaGateway, fail: Callable[[Script], None]
+) -> None:
+    fail(venue)
+
+    with pytest.raises(VenueUnavailable):
+        await gateway.connect()
+
+
+async def test_the_clock_is_followed_through_outages_and_refusals(
+    venue: Script, gateway: AlpacaGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alpaca, "_CLOCK_REFRESH_S", 0.0)
+    later = OPENING + timedelta(minutes=1)
+    say_time(venue, OPENING)
+    venue.hang_up()
+    venue.say(401, {"message": "unauthorized."})
+    say_time(venue, later)
+
+    following = asyncio.create_task(gateway.follow_clock())
+    async with asyncio.timeout(10):
+        while not (gateway.clock.synchronised and gateway.clock.now() == later):
+            assert not following.done()
+            await asyncio.sleep(0)
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
 
 
 def test_a_refusal_passes_through_a_context_manager_as_it_is() -> None:
