@@ -1,15 +1,24 @@
 """The simulator's own controls and journal, as the demo uses them; a real venue has none."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 import httpx
 
-from dispatch.demo.summary import AcceptedOrder
 from kernel.domain.errors import VenueUnavailable
 
 _DEADLINE_S = 10.0
 _JOURNAL_PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedOrder:
+    """An order as the venue's journal has it. `wall_at`: when the venue accepted it, wall clock."""
+
+    client_order_id: str
+    wall_at: datetime
+    fill_model: str = ""
 
 
 class SimulatedVenue:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from simulator.api.wire import trade_update
 from simulator.clock import SimClock
 from simulator.faults import Faults
 from simulator.hub import UpdateHub
@@ -20,6 +19,7 @@ from simulator.venue.lifecycle import Changes, Timing
 from simulator.venue.orders import Order, OrderEvent, OrderRequest
 from simulator.venue.refusals import Refusal
 from simulator.venue.rules import Hours, check_expiry, check_tradable, expiry_of
+from simulator.wire_orders import trade_update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

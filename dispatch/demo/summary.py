@@ -5,27 +5,18 @@ orders + rejections = signals, or the run failed; `duplicate_orders` is judged b
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from dispatch.stories.story import Fate, Story
+from dispatch.venue import AcceptedOrder
 from kernel.contracts.messages import Selection
 from kernel.contracts.parts import AccountView, QualityScore
 from kernel.domain.clock import MARKET_ZONE
 from kernel.domain.options import OptionSymbol
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedOrder:
-    """An order as the venue's journal has it. `wall_at`: when the venue accepted it, wall clock."""
-
-    client_order_id: str
-    wall_at: datetime
-    fill_model: str = ""
 
 
 def summarise(

@@ -6,12 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from simulator.api.requests import BadRequest, instant, json_object, moment, text_list, whole_number
-from simulator.api.wire import answer, order_json, refuse
+from simulator.api.wire import answer, refuse
 from simulator.desk import Desk
 from simulator.venue.intake import check_client_order_id, check_limit_price, check_qty, read_number
 from simulator.venue.lifecycle import Changes
 from simulator.venue.orders import Order
 from simulator.venue.refusals import Refusal, invalid, not_found
+from simulator.wire_orders import order_json
 
 
 def order_routes(desk: Desk) -> APIRouter:

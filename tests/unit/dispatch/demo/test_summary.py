@@ -1,6 +1,7 @@
 from datetime import timedelta
 
-from dispatch.demo.summary import AcceptedOrder, all_accounted_for, summarise
+from dispatch.demo.summary import all_accounted_for, summarise
+from dispatch.venue import AcceptedOrder
 from kernel.contracts.topics import SIGNALS
 from kernel.domain.ids import derive_id
 from kernel.stream.stage import Emission
