@@ -12,13 +12,11 @@ _PREFIX = "__streams.errors."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A record that could not be handled. `reason` is one line for a person."""
+    """Where a record that could not be handled was, and why; `reason` is one line for a person."""
 
     topic: str
     partition: int
     offset: int
-    key: bytes | None
-    value: bytes | None
     stage: str
     error: str
     reason: str

@@ -87,8 +87,6 @@ class Handler(Generic[In]):
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            key=record.key,
-            value=record.value,
             stage=self.name,
             error=type(error).__name__,
             reason=str(error),

@@ -131,7 +131,7 @@ def _topic_table() -> str:
 
 
 def _dead_letters_section() -> str:
-    letter = DeadLetter(topic="", partition=0, offset=0, key=None, value=None, stage="", error="", reason="")
+    letter = DeadLetter(topic="", partition=0, offset=0, stage="", error="", reason="")
     names = ", ".join(f"`{name}`" for name, _ in letter.headers())
     topics = ", ".join(f"`{topic.name}.dead`" for topic in CONSUMED_TOPICS)
     return (
