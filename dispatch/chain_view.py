@@ -43,12 +43,9 @@ async def view_chain(
 ) -> ChainView:
     """Ask the venue and rank its chain as the selector would for a signal sent now."""
     params = load_params(settings.params_file)
-    gateway = AlpacaGateway(settings, VenueClock())
-    try:
+    async with AlpacaGateway(settings, VenueClock()) as gateway:
         await gateway.synchronise_clock()
         return await _view(gateway, params, underlying, direction, strategy)
-    finally:
-        gateway.close()
 
 
 async def _view(

@@ -123,11 +123,8 @@ async def _publish_and_follow(connection: Connection, message: Signal, wait_s: f
 
 
 async def _venue_now(connection: Connection) -> datetime:
-    gateway = AlpacaGateway(connection.settings, VenueClock(), threads=1)
-    try:
+    async with AlpacaGateway(connection.settings, VenueClock(), threads=1) as gateway:
         return await gateway.synchronise_clock()
-    finally:
-        gateway.close()
 
 
 def _price(text: str | None) -> Decimal | None:

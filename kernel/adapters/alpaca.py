@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -85,7 +85,8 @@ class AlpacaGateway:
     """The clients of one process, sharing a small thread pool and one VenueClock.
 
     `trading`, `options` and `stocks` are alpaca-py clients that return raw decoded JSON (`raw_data=True`), because the
-    parsed models drop the daily bars of option snapshots. Call them through `call`, never directly.
+    parsed models drop the daily bars of option snapshots. Call them through `call`, never directly. Use as an async
+    context manager, or call `close`.
     """
 
     def __init__(self, settings: ServiceSettings, clock: VenueClock, *, threads: int = 8) -> None:
@@ -103,6 +104,12 @@ class AlpacaGateway:
             StockHistoricalDataClient(*keys, raw_data=True, url_override=data), threads
         )
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="alpaca")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
     async def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run one client call in a thread; raises VenueUnavailable (may be repeated if it only reads) or VenueRefused."""

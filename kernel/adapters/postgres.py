@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection
@@ -18,7 +18,10 @@ _LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 
 
 class Database:
-    """A pool of connections at READ COMMITTED; invariants rest on keys, conditional updates and row locks."""
+    """A pool of connections at READ COMMITTED; invariants rest on keys, conditional updates and row locks.
+
+    Use as an async context manager, or call `open` and `close`.
+    """
 
     def __init__(self, url: str, *, size: int = 4) -> None:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -32,6 +35,13 @@ class Database:
                 "connect_timeout": 5,
             },
         )
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def open(self) -> None:
         """Start the pool; the first connection may come later."""

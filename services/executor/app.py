@@ -1,8 +1,7 @@
 """Joins the executor to Alpaca, Postgres and Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
@@ -71,7 +70,7 @@ def build(settings: ExecutorSettings) -> Process:
         health=health,
         consumes=TICKETS,
         stage=stage,
-        resources=[_opened(database, gateway)],
+        resources=[gateway, database],
         start=_start(account, tracker),
         tasks={
             "relay": relay.run,
@@ -94,13 +93,3 @@ def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:
         await tracker.sweep()
 
     return start
-
-
-@asynccontextmanager
-async def _opened(database: Database, gateway: AlpacaGateway) -> AsyncIterator[None]:
-    await database.open()
-    try:
-        yield
-    finally:
-        await database.close()
-        gateway.close()

@@ -1,8 +1,5 @@
 """Joins the selector to Alpaca, Postgres and Kafka."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.decision_log import DecisionLog
@@ -49,17 +46,7 @@ def build(settings: SelectorSettings) -> Process:
         publisher=publisher,
         consumes=SIGNALS,
         stage=stage,
-        resources=[_opened(database, gateway)],
+        resources=[gateway, database],
         start=gateway.connect,
         tasks={"clock": gateway.follow_clock},
     )
-
-
-@asynccontextmanager
-async def _opened(database: Database, gateway: AlpacaGateway) -> AsyncIterator[None]:
-    await database.open()
-    try:
-        yield
-    finally:
-        await database.close()
-        gateway.close()

@@ -1,8 +1,6 @@
 """Joins the signals stage to the web, Alpaca, Postgres and Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -66,7 +64,7 @@ def build(settings: SignalsSettings) -> Process:
         settings=settings,
         publisher=publisher,
         health=health,
-        resources=[_opened(database, gateway)],
+        resources=[gateway, database],
         start=_start(gateway, desk),
         tasks=tasks,
         routes=routes,
@@ -95,13 +93,3 @@ def _scans(scanner: Scanner, timetable: Timetable, health: Health) -> Task:
         await retry_in_place(scanner.scan, stage=NAME, health=health)
 
     return lambda: timetable.keep_calling(scan)
-
-
-@asynccontextmanager
-async def _opened(database: Database, gateway: AlpacaGateway) -> AsyncIterator[None]:
-    await database.open()
-    try:
-        yield
-    finally:
-        await database.close()
-        gateway.close()

@@ -1,8 +1,5 @@
 """Joins the sizer to Alpaca, Postgres and Kafka."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
@@ -41,17 +38,7 @@ def build(settings: SizerSettings) -> Process:
         publisher=KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME),
         consumes=SELECTIONS,
         stage=stage,
-        resources=[_opened(database, gateway)],
+        resources=[gateway, database],
         start=account.connect,
         tasks={"clock": gateway.follow_clock},
     )
-
-
-@asynccontextmanager
-async def _opened(database: Database, gateway: AlpacaGateway) -> AsyncIterator[None]:
-    await database.open()
-    try:
-        yield
-    finally:
-        await database.close()
-        gateway.close()

@@ -5,9 +5,9 @@ from typing import Any
 
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.domain.errors import VenueUnavailable
+from kernel.domain.money import MICRO
 from services.selector.core.account import Account
 
-_SIX_DECIMALS = Decimal("0.000001")
 #: Buying an option needs level 2; level 1 covers calls and puts that are written against shares or cash.
 _LEVEL_TO_BUY = 2
 _FLAGS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
@@ -41,7 +41,7 @@ def _usd(value: Any) -> Decimal:
     if not amount.is_finite():
         msg = f"an amount of the account was {value!r}"
         raise ValueError(msg)
-    return amount.quantize(_SIX_DECIMALS, rounding=ROUND_DOWN)
+    return amount.quantize(MICRO, rounding=ROUND_DOWN)
 
 
 def _blocked(answer: Any) -> str | None:

@@ -5,9 +5,8 @@ from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 
 from kernel.contracts.parts import AccountView
+from kernel.domain.money import MICRO
 from kernel.domain.tiers import RiskBudget
-
-_SIX_DECIMALS = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,4 +33,4 @@ def account_view(account: Account, budget: RiskBudget) -> AccountView:
 
 
 def _cut(amount: Decimal) -> Decimal:
-    return amount.quantize(_SIX_DECIMALS, rounding=ROUND_DOWN)
+    return amount.quantize(MICRO, rounding=ROUND_DOWN)

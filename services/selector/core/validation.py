@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernel.domain.calendar import Session, TradingCalendar, market_day
-from kernel.domain.money import CONTRACT_MULTIPLIER
+from kernel.domain.money import CONTRACT_MULTIPLIER, MICRO
 from kernel.domain.params import SelectorParams, StrategyParams
 from services.selector.core.chain import UNITS_PER_USD, Bools, Chain, microseconds
 from services.selector.core.measures import Measures
@@ -27,7 +27,6 @@ from services.selector.core.scoring import has_delta_points
 CALENDAR_DAYS_BACK = 10
 #: Beyond the last expiration of any window the calendar must hold the sessions that expiration is counted to.
 _BEYOND_WINDOW_DAYS = 10
-_SIX_DECIMALS = Decimal("0.000001")
 
 
 class ContractReason(StrEnum):
@@ -117,7 +116,7 @@ def _stale(chain: Chain, params: SelectorParams, now: datetime) -> Bools:
 
 def _too_wide(chain: Chain, spread_pct_below: Decimal) -> Bools:
     """(ask − bid) ÷ ((bid + ask) ÷ 2) × 100 ≥ limit, multiplied out so that only whole numbers are compared."""
-    limit, parts = spread_pct_below.quantize(_SIX_DECIMALS, rounding=ROUND_DOWN).as_integer_ratio()
+    limit, parts = spread_pct_below.quantize(MICRO, rounding=ROUND_DOWN).as_integer_ratio()
     return (chain.ask - chain.bid) * (200 * parts) >= (chain.bid + chain.ask) * limit
 
 

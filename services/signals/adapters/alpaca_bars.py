@@ -13,13 +13,13 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.domain.calendar import Session, market_day
 from kernel.domain.clock import MARKET_ZONE, require_utc
+from kernel.domain.money import MICRO
 from kernel.domain.params import SignalsParams
 from kernel.runtime.logging import get_logger
 from services.signals.core.bars import DailyBar, MinuteBar
 
 B = TypeVar("B")
 _log = get_logger()
-_SIX_PLACES = Decimal("0.000001")
 _MINUTE = TimeFrame(1, TimeFrameUnit.Minute)
 _DAY = TimeFrame(1, TimeFrameUnit.Day)
 #: An exponential average forgets its beginning: after three lengths it carries some 0.2 % of it.
@@ -103,5 +103,5 @@ def _prices(row: Mapping[str, Any]) -> dict[str, Any]:
 def _price(number: float | str) -> Decimal:
     # The shortest text of the float is the number as the venue wrote it; `quantize` refuses what is not finite.
     price = Decimal(str(number))
-    rounded = price.quantize(_SIX_PLACES)
+    rounded = price.quantize(MICRO)
     return price if price == rounded else rounded

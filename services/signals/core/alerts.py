@@ -29,13 +29,13 @@ from pydantic import (
 from kernel.contracts.messages import Signal, SignalSource
 from kernel.contracts.origin import Origin
 from kernel.contracts.parts import Ticker
+from kernel.domain.money import MICRO
 from kernel.domain.options import Direction, Strategy
 from kernel.domain.params import SignalsParams
 from services.signals.core.build import build_signal
 
 MAX_ID_CHARS = 128
 MAX_EXPIRY_S = 86_400
-_SIX_PLACES = Decimal("0.000001")
 _MAX_PROBLEMS = 20
 _MAX_SHOWN_CHARS = 64
 #: TradingView's {{strategy.order.action}} says what the chart's own strategy does; read as the direction it bets on.
@@ -46,7 +46,7 @@ _Printable = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS, pattern
 
 
 def _to_six_places(price: Decimal) -> Decimal:
-    return price.quantize(_SIX_PLACES)
+    return price.quantize(MICRO)
 
 
 def _direction_word(value: object) -> object:
@@ -56,7 +56,7 @@ def _direction_word(value: object) -> object:
 #: Charts print more digits than the wire keeps; what is beyond six decimals is rounded off.
 _Price = Annotated[
     Decimal,
-    Field(ge=_SIX_PLACES, lt=Decimal(10) ** 12, allow_inf_nan=False),
+    Field(ge=MICRO, lt=Decimal(10) ** 12, allow_inf_nan=False),
     AfterValidator(_to_six_places),
 ]
 

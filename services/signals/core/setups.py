@@ -7,11 +7,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 from kernel.domain.calendar import Session
-from kernel.domain.money import CENT
+from kernel.domain.money import CENT, MICRO
 from kernel.domain.options import Direction, Strategy
 from services.signals.core.bars import DailyBar, MinuteBar
-
-_SIX_PLACES = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,7 @@ class Rule:
             return self.no(NoSetupReason.PAST, found_at=bar.ends_at, expired_at=expires_at)
         stop = _to_cents(levels.reference_price - self.sign * levels.stop_distance)
         target = _to_cents(levels.reference_price + self.sign * levels.target_distance)
-        atr = levels.atr.quantize(_SIX_PLACES)
+        atr = levels.atr.quantize(MICRO)
         if min(stop, target, atr) <= 0:
             return self.no(NoSetupReason.LEVEL_NOT_POSITIVE, stop_price=stop, target_price=target, atr=atr)
         return Setup(
@@ -133,8 +131,8 @@ class Rule:
 
 
 def _shown(figure: object) -> str:
-    if isinstance(figure, Decimal) and figure != figure.quantize(_SIX_PLACES):
-        return str(figure.quantize(_SIX_PLACES))
+    if isinstance(figure, Decimal) and figure != figure.quantize(MICRO):
+        return str(figure.quantize(MICRO))
     return str(figure)
 
 
