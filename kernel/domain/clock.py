@@ -1,11 +1,13 @@
 """Time as a collaborator: whoever needs the present takes a Clock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 #: The zone of every US options session; used to name trading days and to show times, never to store them.
 MARKET_ZONE = ZoneInfo("America/New_York")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Clock(Protocol):
@@ -22,3 +24,13 @@ def require_utc(moment: datetime) -> datetime:
         msg = f"a naive datetime was passed where UTC is required: {moment!r}"
         raise ValueError(msg)
     return moment.astimezone(UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """Return an aware datetime as microseconds since the epoch: the time columns of a chain are such integers."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(at_us: int) -> datetime:
+    """Return the aware UTC datetime of `at_us` microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=int(at_us))

@@ -12,6 +12,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from kernel.domain.clock import microseconds
+from kernel.domain.clock import moment as moment_of
 from kernel.domain.options import Right
 from simulator.api.requests import BadRequest, day, moment, number
 from simulator.markets.columns import (
@@ -21,9 +23,7 @@ from simulator.markets.columns import (
     ListingColumns,
     QuoteColumns,
     TradeColumns,
-    microseconds,
 )
-from simulator.markets.columns import moment as moment_of
 from simulator.wire_time import rfc3339
 
 Rows = NDArray[np.intp]

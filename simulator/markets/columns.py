@@ -6,7 +6,6 @@
 """
 
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -16,9 +15,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Days = NDArray[np.datetime64]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,16 +90,6 @@ class ChainColumns:
 
 
 C = TypeVar("C", QuoteColumns, TradeColumns, BarColumns)
-
-
-def microseconds(at: datetime) -> int:
-    """Return an aware datetime as microseconds since the epoch."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def moment(at_us: int) -> datetime:
-    """Return the aware UTC datetime of `at_us` microseconds since the epoch."""
-    return _EPOCH + timedelta(microseconds=int(at_us))
 
 
 def take(columns: C, rows: Ints) -> C:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import overload
 
-from simulator.markets.columns import BarColumns, ChainColumns, QuoteColumns, TradeColumns, moment
+from kernel.domain.clock import moment
+from simulator.markets.columns import BarColumns, ChainColumns, QuoteColumns, TradeColumns
 from simulator.markets.market import Bar, Greeks, OptionSnapshot, Quote, Trade
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from kernel.domain.calendar import Session, TradingCalendar
+from kernel.domain.clock import microseconds
 from kernel.domain.options import OptionSymbol, Right
 from kernel.testing.builders import NOW
 from services.selector.core.account import Account
-from services.selector.core.chain import NO_DAY, NO_OPEN_INTEREST, Chain, microseconds, occ_columns
+from services.selector.core.chain import NO_DAY, NO_OPEN_INTEREST, Chain, occ_columns
 
 TODAY = date(2026, 6, 5)
 YESTERDAY = TODAY - timedelta(days=1)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from kernel.domain.calendar import Session, TradingCalendar
-from kernel.domain.clock import MARKET_ZONE
+from kernel.domain.clock import MARKET_ZONE, microseconds
 from kernel.domain.options import OptionSymbol, Right
 from simulator.markets.columns import (
     BarColumns,
@@ -16,7 +16,6 @@ from simulator.markets.columns import (
     ListingColumns,
     QuoteColumns,
     TradeColumns,
-    microseconds,
     no_bars,
     no_chain,
 )

@@ -17,17 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from kernel.domain.clock import MARKET_ZONE
+from kernel.domain.clock import MARKET_ZONE, microseconds
 from kernel.domain.money import CONTRACT_MULTIPLIER
-from services.selector.core.chain import (
-    NO_OPEN_INTEREST,
-    UNITS_PER_USD,
-    Chain,
-    Days,
-    Ints,
-    microseconds,
-    occ_columns,
-)
+from services.selector.core.chain import NO_OPEN_INTEREST, UNITS_PER_USD, Chain, Days, Ints, occ_columns
 
 #: Marks a figure that was there and is none; no column may keep it.
 _UNREADABLE = -1

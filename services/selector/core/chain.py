@@ -10,7 +10,7 @@ Entry points: `Chain`, `occ_columns`, `to_units`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -28,8 +28,6 @@ UNITS_PER_USD = 10_000
 NO_DAY = np.datetime64("NaT", "D")
 NO_OPEN_INTEREST = -1
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _UNITS_PER_STRIKE_STEP = UNITS_PER_USD // 1000
 #: An OCC symbol ends in YYMMDD, C or P, and the strike × 1000 in 8 digits; the root before it varies in length.
 _OCC_TAIL_CHARS = 15
@@ -132,16 +130,6 @@ def to_units(price_usd: Decimal) -> int:
 def to_usd(units: int) -> Decimal:
     """Return ten-thousandths of a dollar as dollars, exactly."""
     return Decimal(int(units)) / UNITS_PER_USD
-
-
-def microseconds(at: datetime) -> int:
-    """Return an aware datetime as microseconds since the epoch."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def moment(at_us: int) -> datetime:
-    """Return the aware UTC datetime of `at_us` microseconds since the epoch."""
-    return _EPOCH + timedelta(microseconds=int(at_us))
 
 
 def _plausible(symbol: str) -> bool:

@@ -18,8 +18,9 @@ import orjson
 
 from kernel.contracts.messages import EvidenceItem
 from kernel.domain.calendar import Session, TradingCalendar
+from kernel.domain.clock import microseconds, moment
 from services.selector.core.account import Account
-from services.selector.core.chain import NO_DAY, Chain, Days, Ints, microseconds, moment, occ_columns
+from services.selector.core.chain import NO_DAY, Chain, Days, Ints, occ_columns
 from services.selector.core.decision import Gathered
 
 COLUMNS_ENCODING = "columns+json+zlib"

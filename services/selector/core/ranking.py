@@ -15,9 +15,10 @@ import numpy as np
 
 from kernel.contracts.parts import QualityScore, VolumeBasis
 from kernel.domain.calendar import TradingCalendar, market_day
+from kernel.domain.clock import moment
 from kernel.domain.options import Strategy
 from kernel.domain.params import SelectorParams
-from services.selector.core.chain import NO_OPEN_INTEREST, Chain, Ints, moment, to_usd
+from services.selector.core.chain import NO_OPEN_INTEREST, Chain, Ints, to_usd
 from services.selector.core.measures import VOLUME_BASES, Measures, measure
 from services.selector.core.scoring import ScoreColumns, score_columns
 from services.selector.core.validation import ContractReason, Verdicts, validate

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernel.domain.calendar import Session, TradingCalendar, market_day
+from kernel.domain.clock import microseconds
 from kernel.domain.money import CONTRACT_MULTIPLIER, MICRO
 from kernel.domain.params import SelectorParams, StrategyParams
-from services.selector.core.chain import UNITS_PER_USD, Bools, Chain, microseconds
+from services.selector.core.chain import UNITS_PER_USD, Bools, Chain
 from services.selector.core.measures import Measures
 from services.selector.core.scoring import has_delta_points
 

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 import numpy as np
 
 from kernel.domain.calendar import Session, TradingCalendar
+from kernel.domain.clock import microseconds
 from kernel.domain.errors import ConfigError
 from kernel.domain.options import OptionSymbol, Right
-from simulator.markets.columns import Ints, ListingColumns, microseconds
+from simulator.markets.columns import Ints, ListingColumns
 from simulator.markets.recorded.archive import Recording
 from simulator.markets.recorded.daytime import MINUTE_MS, DayTime
 from simulator.markets.recorded.files import (

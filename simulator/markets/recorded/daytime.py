@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from kernel.domain.clock import MARKET_ZONE
-from simulator.markets.columns import Ints, microseconds
+from kernel.domain.clock import MARKET_ZONE, microseconds
+from simulator.markets.columns import Ints
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import numpy as np
 
-from simulator.markets.columns import BarColumns, Ints, microseconds, moment
+from kernel.domain.clock import microseconds, moment
+from simulator.markets.columns import BarColumns, Ints
 from simulator.markets.market import Bar, StockSnapshot
 from simulator.markets.recorded.day import RecordedDay
 from simulator.markets.recorded.daytime import MINUTE_MS

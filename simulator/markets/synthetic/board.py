@@ -8,14 +8,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from kernel.domain.calendar import Session
-from simulator.markets.columns import (
-    BarColumns,
-    ChainColumns,
-    Ints,
-    TradeColumns,
-    microseconds,
-    no_bars,
-)
+from kernel.domain.clock import microseconds
+from simulator.markets.columns import BarColumns, ChainColumns, Ints, TradeColumns, no_bars
 from simulator.markets.market import ListedContract
 from simulator.markets.synthetic.flow import Flow
 from simulator.markets.synthetic.stocks import day_start

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from simulator.markets.columns import BarColumns, Floats, Ints, QuoteColumns, TradeColumns, microseconds
+from kernel.domain.clock import microseconds
+from simulator.markets.columns import BarColumns, Floats, Ints, QuoteColumns, TradeColumns
 from simulator.markets.synthetic.chance import uniforms
 from simulator.markets.synthetic.listing import Listing
 from simulator.markets.synthetic.paths import Path, activity

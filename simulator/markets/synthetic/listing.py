@@ -12,8 +12,9 @@ from decimal import Decimal
 import numpy as np
 
 from kernel.domain.calendar import Session, TradingCalendar
+from kernel.domain.clock import microseconds
 from kernel.domain.options import OptionSymbol, Right
-from simulator.markets.columns import Bools, Floats, Ints, ListingColumns, microseconds
+from simulator.markets.columns import Bools, Floats, Ints, ListingColumns
 from simulator.markets.synthetic.chance import Keys
 from simulator.markets.synthetic.universe import Underlying
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernel.domain.clock import microseconds
 from kernel.testing.builders import NOW
 from services.selector.adapters.chain_parsing import Listed, parse_chain, parse_listing, parse_spot
-from services.selector.core.chain import Chain, microseconds
+from services.selector.core.chain import Chain
 
 CALL = "SPY260612C00520000"
 LISTED = Listed(1200, tradable=True)

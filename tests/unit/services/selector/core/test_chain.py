@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from kernel.domain.options import Right
-from kernel.testing.builders import NOW
-from services.selector.core.chain import microseconds, moment, occ_columns, to_units, to_usd
+from services.selector.core.chain import occ_columns, to_units, to_usd
 from tests.fakes.chains import Row, a_chain
 
 
@@ -51,10 +50,6 @@ def test_no_symbols_give_no_rows() -> None:
 def test_prices_turn_into_units_and_back_exactly() -> None:
     assert to_units(Decimal("2.5001")) == 25_001
     assert to_usd(25_001) == Decimal("2.5001")
-
-
-def test_an_instant_turns_into_microseconds_and_back_exactly() -> None:
-    assert moment(microseconds(NOW)) == NOW
 
 
 def test_only_one_right_is_kept_in_order() -> None:
