@@ -74,6 +74,7 @@ def build(settings: ExecutorSettings) -> Process:
         start=_start(account, tracker),
         tasks={
             "relay": relay.run,
+            "pruning": relay.keep_short,
             "tracking": lambda: election.lead(tracker.run),
             "clock": gateway.follow_clock,
         },

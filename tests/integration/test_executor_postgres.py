@@ -268,6 +268,33 @@ async def test_what_the_log_did_not_take_is_published_again(
     assert await relay.publish_waiting() == 2
 
 
+async def test_only_rows_published_more_than_a_day_ago_are_deleted(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await orders.begin(first_step())
+    await acknowledge(orders)
+    await fill(orders, 4)
+    relay = a_relay(database, RecordingPublisher())
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE dispatch_outbox SET created_at = now() - interval '1 year', published_at = CASE topic"
+            " WHEN 'evidence' THEN now() - interval '25 hours' ELSE NULL END"
+        )
+    await relay.publish_waiting()
+
+    assert [await relay.prune(), await relay.prune()] == [1, 0]
+    assert await rows(database, "SELECT DISTINCT topic FROM dispatch_outbox") == [("executions",)]
+
+
+async def test_rows_that_wait_are_kept_however_old(database: Database, orders: PostgresOrders) -> None:
+    await orders.begin(first_step())
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE dispatch_outbox SET created_at = now() - interval '1 year'")
+
+    assert await a_relay(database, RecordingPublisher()).prune() == 0
+    assert await rows(database, "SELECT count(*) FROM dispatch_outbox") == [(2,)]
+
+
 async def test_relays_of_several_workers_publish_each_message_once(
     database: Database, orders: PostgresOrders
 ) -> None:

@@ -3,6 +3,7 @@
 1. One relay publishes at a time, across all workers, in the order of the rows; so messages of a key keep theirs.
 2. A row is marked only after the log acknowledged it. A relay that dies in between makes the next one publish the
    row again: the same message with the same id, which readers drop.
+3. Published rows are kept for a day, then deleted; a row that waits is never deleted.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ _POLL_S = 1.0
 #: A relay that stands still in the middle must not hold up the others: the server ends its transaction. Longer than
 #: the producer's own time-out, so that a slow log is not taken for a stopped relay.
 _STALL = "15s"
+_KEPT = "1 day"
+_PRUNE_EVERY_S = 60.0
 
 
 class OutboxRelay:
@@ -49,6 +52,19 @@ class OutboxRelay:
                 await retry_in_place(self.publish_waiting, stage=self._stage, health=self._health) == _BATCH
             ):
                 pass
+
+    async def keep_short(self) -> None:
+        """Delete what was published long ago, for ever, now and then."""
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY_S)
+            while await retry_in_place(self.prune, stage=self._stage, health=self._health) == _BATCH:
+                pass
+
+    async def prune(self) -> int:
+        """Delete those of the oldest batch of rows that were published long ago; returns how many."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(_PRUNE, (_BATCH, _KEPT))
+            return cursor.rowcount
 
     async def publish_waiting(self) -> int:
         """Publish up to a batch of waiting rows; returns how many. Raises TransientError: nothing is marked then."""
@@ -82,3 +98,13 @@ async def _waiting(connection: Connection) -> list[tuple[Any, ...]]:
         (_BATCH,),
     )
     return await cursor.fetchall()
+
+
+# Looks at the oldest rows by the primary key alone, so it costs the same however long the table is.
+_PRUNE = """
+    DELETE FROM dispatch_outbox
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM (SELECT id, published_at FROM dispatch_outbox ORDER BY id LIMIT %s) AS oldest
+        WHERE published_at < now() - %s::interval
+    ))
+"""

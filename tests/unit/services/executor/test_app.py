@@ -19,7 +19,7 @@ def test_the_paper_venue_and_this_machine_are_traded_with(url: str) -> None:
     process = build(settings(url))
 
     assert process.consumes is TICKETS
-    assert set(process.tasks) == {"relay", "tracking", "clock"}
+    assert set(process.tasks) == {"relay", "pruning", "tracking", "clock"}
 
 
 @pytest.mark.parametrize(
