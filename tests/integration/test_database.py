@@ -16,21 +16,32 @@ from kernel.stream.stage import Emission
 from kernel.testing.builders import a_ticket
 
 pytestmark = pytest.mark.integration
+POOL_SIZE = 4
 CREATE = "CREATE TABLE kept (word text PRIMARY KEY)"
 
 
 @pytest.fixture
 async def database(database_url):
-    database = Database(database_url)
-    await database.open()
-    yield database
-    await database.close()
+    async with Database(database_url, size=POOL_SIZE) as opened:
+        yield opened
 
 
 async def words(database: Database) -> list[str]:
     async with database.transaction() as connection:
         cursor = await connection.execute("SELECT word FROM kept ORDER BY word")
         return [row[0] for row in await cursor.fetchall()]
+
+
+async def hold_at_once(database: Database, count: int) -> None:
+    """Run `count` transactions that all are open at the same time."""
+    everyone = asyncio.Barrier(count)
+
+    async def hold() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SELECT 1")
+            await everyone.wait()
+
+    await asyncio.gather(*(hold() for _ in range(count)))
 
 
 def tables(url: str) -> set[str]:
@@ -71,6 +82,25 @@ async def test_a_connection_killed_by_the_server_is_transient_and_the_next_one_w
     async with database.transaction() as connection:
         cursor = await connection.execute("SELECT 1")
         assert await cursor.fetchone() == (1,)
+
+
+async def test_after_the_server_dropped_every_connection_the_pool_mends_itself(database, database_url):
+    """Nothing checks a connection before it is lent: each dead one costs one failed transaction, no more."""
+    await hold_at_once(database, POOL_SIZE)
+    with psycopg.connect(database_url) as connection:
+        dropped = connection.execute(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE"
+            " datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchone()
+    failed = 0
+    for _ in range(3 * POOL_SIZE):
+        try:
+            await hold_at_once(database, 1)
+        except DatabaseUnavailable:
+            failed += 1
+    assert dropped == (POOL_SIZE,)
+    assert failed <= POOL_SIZE
+    await hold_at_once(database, POOL_SIZE)
 
 
 async def test_a_mistake_in_a_statement_is_not_taken_for_an_outage(database):
