@@ -38,7 +38,9 @@ def bench_pipeline(seconds: int = 20) -> dict[str, Any]:
     """Return latencies in ms (p50, p90, p99, max), the relay's beside them, cold start and memory."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dispatch-bench-") as folder:
-        options = StackOptions(run_folder=Path(folder), fill_model="mid", equity=10_000_000)
+        options = StackOptions(
+            run_folder=Path(folder), scanner=False, fill_model="mid", equity=10_000_000
+        )
         with LocalStack(options) as stack:
             started_s = time.monotonic() - began
             connection = connection_from({**os.environ, **stack.environment})

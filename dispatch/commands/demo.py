@@ -110,6 +110,7 @@ def _options(
         {
             "run_folder": folder.path,
             "fresh": True,
+            "scanner": False,
             "params_file": _params_file(folder.path, source),
             "market": market,
             "symbol": symbol,

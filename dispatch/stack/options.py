@@ -32,6 +32,8 @@ class StackOptions(BaseModel):
     topic_prefix: str = DEFAULT_PREFIX
     partitions: int = Field(default=4, ge=1)
     params_file: Path = PROJECT_ROOT / "config" / "trading_params.json"
+    #: Whether the strategies watch the market as well; where signals are counted nobody else may send any.
+    scanner: bool = True
     #: Code revision to sign messages with; None: git's.
     revision: str | None = None
 
@@ -77,6 +79,16 @@ class StackOptions(BaseModel):
             "SEED": self.seed,
         }
         return {f"SIMULATOR_{name}": str(value) for name, value in chosen.items() if value is not None}
+
+    def stage_environment(self) -> dict[str, str]:
+        """The stages' settings as they read them (DISPATCH_*); what is not chosen here stays the environment's."""
+        chosen = {
+            "TOPIC_PREFIX": self.topic_prefix,
+            "PARAMS_FILE": str(self.params_file),
+            "REVISION": self.revision,
+            "SCANNER": None if self.scanner else "off",
+        }
+        return {f"DISPATCH_{name}": value for name, value in chosen.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,12 +153,7 @@ class LocalStack:
 
     def _settings_of_stages(self) -> dict[str, str]:
         token = self._given.get("DISPATCH_WEBHOOK_TOKEN") or secrets.token_urlsafe(24)
-        settings = {
-            "DISPATCH_TOPIC_PREFIX": self.options.topic_prefix,
-            "DISPATCH_PARAMS_FILE": str(self.options.params_file),
-            "DISPATCH_WEBHOOK_TOKEN": token,
-        }
-        return settings | ({"DISPATCH_REVISION": self.options.revision} if self.options.revision else {})
+        return {**self.options.stage_environment(), "DISPATCH_WEBHOOK_TOKEN": token}
 
     def _start_stages(self) -> None:
         started = stages.start_stages(self.options, self.folder, self.environment)

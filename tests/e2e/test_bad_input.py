@@ -110,7 +110,7 @@ class Pipeline:
 async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """One stack for all tests of this file: each must leave it working for the next."""
     folder: Path = tmp_path_factory.mktemp("bad-input")
-    with LocalStack(StackOptions(run_folder=folder, fill_model="mid"), given={}) as stack:
+    with LocalStack(StackOptions(run_folder=folder, scanner=False, fill_model="mid"), given={}) as stack:
         running = Pipeline(stack)
         async with running.venue:
             yield running

@@ -45,6 +45,7 @@ def _kill_in_turn(stack: LocalStack, names: list[str], every_s: float) -> None:
 def test_a_killed_stage_loses_and_doubles_nothing(tmp_path: Path) -> None:
     options = StackOptions(
         run_folder=tmp_path / "run",
+        scanner=False,
         fill_model="mid",
         equity=10_000_000,
         workers={"selector": 2, "sizer": 2, "executor": 2},

@@ -55,3 +55,10 @@ def test_the_run_folder_is_chosen_by_the_environment(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert default_run_folder({}).path == tmp_path / ".dispatch"
     assert default_run_folder({"DISPATCH_HOME": "/srv/d"}).path == Path("/srv/d")
+
+
+def test_a_stack_without_a_scanner_tells_its_stages_so(tmp_path: Path) -> None:
+    options = StackOptions(run_folder=tmp_path)
+    assert "DISPATCH_SCANNER" not in options.stage_environment()
+    quiet = options.model_copy(update={"scanner": False, "revision": "abc"}).stage_environment()
+    assert (quiet["DISPATCH_SCANNER"], quiet["DISPATCH_REVISION"]) == ("off", "abc")
