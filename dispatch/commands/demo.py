@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from kernel.runtime.clock import SystemClock
 from kernel.runtime.settings import ServiceSettings
 from simulator.markets import Market, open_market
 
+_SERVERS_OF_OTHERS = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "APCA_API_BASE_URL")
 _LIVE_PACE_S = 0.4
 _SETTLE_S = 60.0
 #: Quotes recorded once an hour are up to an hour old; the strategy's limit is meant for live quotes.
@@ -66,10 +67,7 @@ def demo(
     ] = False,
 ) -> None:
     """Start everything, send signals, watch them become filled paper orders, account for every one, stop everything."""
-    if os.environ.get("APCA_API_BASE_URL"):
-        raise ConfigError(
-            "the demo runs on its own simulator: unset APCA_API_BASE_URL (for a paper account: dispatch up, then dispatch signal)"
-        )
+    _require_own_servers(os.environ)
     day = date.date() if date else None
     source = open_market(market, seed=seed, symbol=symbol, day=day)
     plan = _plan(source, signals, symbol, day, recorded=market != "synthetic")
@@ -81,6 +79,15 @@ def demo(
         summary = _run(connection, plan, show=json_file != Path("-"))
     _report(summary, json_file)
     sys.exit(0 if all_accounted_for(summary) else 1)
+
+
+def _require_own_servers(environ: Mapping[str, str]) -> None:
+    """Raise ConfigError if the demo would share a venue, topics or a ledger with something that is no demo."""
+    named = [name for name in _SERVERS_OF_OTHERS if environ.get(name)]
+    if named:
+        raise ConfigError(
+            f"the demo runs on servers of its own: unset {', '.join(named)} (to use them: dispatch up, then dispatch signal)"
+        )
 
 
 def _plan(
