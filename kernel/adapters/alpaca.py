@@ -61,6 +61,15 @@ def require_paper_host(url: str) -> str:
     raise ConfigError(msg)
 
 
+def _require_private_way(url: str) -> str:
+    """Return `url` if the keys sent there cannot be read on the way: https, or a loopback address."""
+    parts = urlsplit(url) if _PLAIN_URL.fullmatch(url) else urlsplit("")
+    host = parts.hostname or ""
+    if parts.scheme == "https" or _is_loopback(host):
+        return url.rstrip("/")
+    raise ConfigError(f"APCA_API_DATA_URL: {host or 'this value'} is neither an https nor a loopback address")
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -86,12 +95,13 @@ class AlpacaGateway:
 
     `trading`, `options` and `stocks` are alpaca-py clients that return raw decoded JSON (`raw_data=True`), because the
     parsed models drop the daily bars of option snapshots. Call them through `call`, never directly. Use as an async
-    context manager, or call `close`.
+    context manager, or call `close`. Raises ConfigError on a host that must not be given the keys.
     """
 
     def __init__(self, settings: ServiceSettings, clock: VenueClock, *, threads: int = 8) -> None:
         keys = (settings.apca_api_key_id.get_secret_value(), settings.apca_api_secret_key.get_secret_value())
-        base, data = settings.apca_api_base_url.rstrip("/"), settings.apca_api_data_url.rstrip("/")
+        base = require_paper_host(settings.apca_api_base_url)
+        data = _require_private_way(settings.apca_api_data_url)
         self.clock = clock
         self.deadline_s = settings.venue_deadline_s
         self.trading = self._prepare(

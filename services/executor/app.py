@@ -33,7 +33,7 @@ _CONNECTIONS = 8
 
 def build(settings: ExecutorSettings) -> Process:
     """Return the executor as a process; raises ConfigError on parameters or a trading host that must not be."""
-    require_paper_host(settings.apca_api_base_url)
+    require_paper_host(settings.apca_api_base_url)  # the trade updates do not go through the gateway
     params = load_params(settings.params_file)
     clock, health = VenueClock(), Health()
     gateway = AlpacaGateway(settings, clock)

@@ -1,6 +1,6 @@
 """Joins the selector to Alpaca, Postgres and Kafka."""
 
-from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
@@ -22,7 +22,6 @@ NAME = "selector"
 
 def build(settings: SelectorSettings) -> Process:
     """Return the selector as a process; raises ConfigError on parameters or a trading host that must not be."""
-    require_paper_host(settings.apca_api_base_url)
     params = load_params(settings.params_file)
     clock = VenueClock()
     gateway = AlpacaGateway(settings, clock)

