@@ -4,7 +4,7 @@
 2. A request is sent once per SENDING step; an unanswered one makes the order UNKNOWN, never REJECTED.
 3. UNKNOWN is left only by what the venue shows, or by look-ups that found nothing over the settling time; then the
    gates are asked again before the same id is sent once more. The venue refuses an id it has seen, so even two
-   workers on one ticket make one order.
+   workers on one ticket make one order. Once it has called an id taken, only what it shows counts, however late.
 4. `handle` returns only when the order is at the venue or has ended; a failure before that is retried by the shell
    and resumes from the stored state.
 """
@@ -103,6 +103,8 @@ class ExecutorStage:
                 return await self._accept(order, report)
             case Refused(refusal) if is_first_request(order):
                 return await self._refuse(order, refusal)
+            case Refused(refusal) | Duplicate(refusal) if claims_duplicate(refusal):
+                return await self._claim(order, refusal.message)
             case Refused(refusal) | Duplicate(refusal):
                 return await self._look_before_refusing(order, refusal)
             case Unanswered(reason) | NotAccepted(reason):
@@ -116,11 +118,6 @@ class ExecutorStage:
         report = await self._look_up(order)
         if report is not None:
             return await self._record(order, report)
-        if claims_duplicate(refusal):
-            # An order there must be. To call ours refused could leave it at the venue unseen.
-            raise VenueUnavailable(
-                "the venue says this client order id is taken, but does not show its order"
-            )
         return await self._refuse(held.order, refusal)
 
     async def _resolve(self, order: Order) -> Held:
@@ -130,6 +127,11 @@ class ExecutorStage:
         report = await self._look_up(order)
         if report is not None:
             return await self._record(order, report)
+        if order.id_claimed:
+            # An order there must be. To close ours, at its expiry too, could leave it at the venue unseen.
+            raise VenueUnavailable(
+                "the venue says this client order id is taken, but does not show its order"
+            )
         _log.warning("the order is not at the venue", client_order_id=order.client_order_id)
         facts = await self._gather()
         refusal = self._judge(order.ticket, facts)
@@ -158,6 +160,14 @@ class ExecutorStage:
 
     async def _doubt(self, order: Order, reason: str) -> Held:
         return await self._change(order, lambda stored: self._steps.doubt(stored, reason, self._clock.now()))
+
+    async def _claim(self, order: Order, reason: str) -> Held:
+        """Keep that the id is taken, whoever moved the order meanwhile: it is about the id, not about our request."""
+
+        def decide(stored: Order) -> Step | None:
+            return self._steps.claim(stored, reason, self._clock.now())
+
+        return _known(await self._orders.change(order.client_order_id, decide))
 
     async def _refuse(self, order: Order, refusal: Refusal) -> Held:
         return await self._change(

@@ -131,7 +131,10 @@ class FakeBroker:
                 return read_refusal(403, 40310000, "insufficient options buying power")
             case Outcome.CALL_IT_MALFORMED:
                 return read_refusal(422, 40010001, "qty must be > 0")
-        if request.client_order_id in self.orders or outcome is Outcome.CLAIM_DUPLICATE:
+        taken = request.client_order_id in self.orders
+        if outcome is Outcome.CLAIM_DUPLICATE and not taken:
+            self.accept(request)
+        if taken or outcome is Outcome.CLAIM_DUPLICATE:
             return read_refusal(422, 40010001, "client_order_id must be unique")
         report = self.accept(request)
         return Accepted(report) if outcome is Outcome.ACCEPT else Unanswered("time-out")

@@ -154,6 +154,19 @@ async def test_an_order_that_ended_is_not_unsettled(orders: PostgresOrders) -> N
     assert await orders.unsettled() == []
 
 
+async def test_a_claimed_id_is_remembered_and_keeps_its_money(
+    database: Database, orders: PostgresOrders
+) -> None:
+    await reserve(database, TICKET.meta.id)
+    await orders.begin(first_step())
+
+    await known(orders, TICKET, lambda order: STEPS.claim(order, "the id is taken", NOW))
+
+    (order,) = await orders.unsettled()
+    assert (order.status, order.id_claimed) == (S.UNKNOWN, True)
+    assert await rows(database, "SELECT state FROM dispatch_reservations") == [("in_flight",)]
+
+
 async def test_a_ticket_of_other_content_under_the_same_id_is_refused(orders: PostgresOrders) -> None:
     await orders.begin(first_step())
 

@@ -9,6 +9,7 @@ import pytest
 
 from kernel.contracts.messages import OrderStatus
 from kernel.contracts.origin import Origin
+from kernel.domain.errors import VenueUnavailable
 from kernel.testing.builders import NOW
 from services.executor.core.answers import Answer
 from services.executor.core.orders import OrderRequest, request_of
@@ -121,6 +122,27 @@ async def test_a_refusal_of_our_request_does_not_end_an_order_another_worker_pla
     await desk.deliver()
 
     assert desk.orders.orders[ORDER_ID].status is S.ACKNOWLEDGED
+    assert not desk.orders.rejections
+
+
+async def test_a_claim_counts_though_another_worker_moved_the_order_on(desk: Desk) -> None:
+    """While our request was called a duplicate, another worker had doubted the order and would soon close it."""
+    desk.broker.plan = deque([Outcome.CLAIM_DUPLICATE])
+    desk.broker.hidden_finds[ORDER_ID] = 1_000
+
+    def other_worker() -> None:
+        order = desk.orders.orders[ORDER_ID]
+        step = Steps(Origin("executor", "test", "test")).doubt(order, "left without an answer", NOW)
+        desk.orders.orders[ORDER_ID] = step.order
+
+    desk.orders.before_change = other_worker
+
+    for _ in range(2):
+        with pytest.raises(VenueUnavailable):
+            await desk.deliver()
+        desk.clock.set(TICKET.expires_at + timedelta(minutes=1))
+
+    assert desk.orders.orders[ORDER_ID].status is S.UNKNOWN
     assert not desk.orders.rejections
 
 

@@ -143,18 +143,18 @@ def _emission(message: Evidence | Execution | Rejection) -> Emission[Any]:
 _INSERT_ORDER = """
     INSERT INTO dispatch_orders
         (client_order_id, ticket_id, signal_id, account_id, ticket, request_hash, status, sequence, venue_order_id,
-         contracts, filled_contracts, average_fill_price, venue_at, reason, expires_at)
+         contracts, filled_contracts, average_fill_price, venue_at, reason, id_claimed, expires_at)
     VALUES
         (%(client_order_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s, %(ticket)s, %(request_hash)s, %(status)s,
          %(sequence)s, %(venue_order_id)s, %(contracts)s, %(filled_contracts)s, %(average_fill_price)s, %(venue_at)s,
-         %(reason)s, %(expires_at)s)
+         %(reason)s, %(id_claimed)s, %(expires_at)s)
     ON CONFLICT DO NOTHING
 """
 _UPDATE_ORDER = """
     UPDATE dispatch_orders
     SET status = %(status)s, sequence = %(sequence)s, venue_order_id = %(venue_order_id)s,
         filled_contracts = %(filled_contracts)s, average_fill_price = %(average_fill_price)s,
-        venue_at = %(venue_at)s, reason = %(reason)s, updated_at = now()
+        venue_at = %(venue_at)s, reason = %(reason)s, id_claimed = %(id_claimed)s, updated_at = now()
     WHERE client_order_id = %(client_order_id)s AND sequence = %(before)s
 """
 _INSERT_EXECUTION = """

@@ -14,7 +14,7 @@ from services.executor.core.steps import Step
 
 SELECT_ORDER = (
     "SELECT client_order_id, ticket, request_hash, status, sequence, venue_order_id, filled_contracts,"
-    " average_fill_price, venue_at, reason FROM dispatch_orders"
+    " average_fill_price, venue_at, reason, id_claimed FROM dispatch_orders"
 )
 
 
@@ -32,6 +32,7 @@ class OrderRow:
     average_fill_price: Decimal | None
     venue_at: datetime | None
     reason: str | None
+    id_claimed: bool
 
     def order(self, codec: Codec) -> Order:
         """Return the order of this row."""
@@ -45,6 +46,7 @@ class OrderRow:
             average_fill_price=self.average_fill_price,
             venue_at=self.venue_at,
             reason=self.reason,
+            id_claimed=self.id_claimed,
         )
 
 
@@ -66,6 +68,7 @@ def order_row(order: Order, codec: Codec) -> dict[str, object]:
         "average_fill_price": order.average_fill_price,
         "venue_at": order.venue_at,
         "reason": order.reason,
+        "id_claimed": order.id_claimed,
         "expires_at": ticket.expires_at,
     }
 

@@ -35,7 +35,8 @@ _REPORTED = WORKING | ENDED
 TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     S.NEW: frozenset({S.SENDING, S.REJECTED}),
     S.SENDING: _REPORTED | {S.UNKNOWN},
-    S.UNKNOWN: _REPORTED | {S.SENDING},
+    # To itself: the venue may call the id taken while the order is in doubt already.
+    S.UNKNOWN: _REPORTED | {S.SENDING, S.UNKNOWN},
     S.ACKNOWLEDGED: _REPORTED - {S.ACKNOWLEDGED},
     S.PARTIALLY_FILLED: _REPORTED - {S.ACKNOWLEDGED},
     # More fills than were known when the order ended are still fills.
@@ -48,7 +49,10 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order after `sequence` steps. Prices are USD per share; `reason` is why it is in this state, if there is a why."""
+    """An order after `sequence` steps. Prices are USD per share; `reason` is why it is in this state, if there is a why.
+
+    `id_claimed`: the venue has said that an order stands under this id. No look-up disproves that; it only shows it.
+    """
 
     ticket: Ticket
     client_order_id: str
@@ -59,6 +63,7 @@ class Order:
     average_fill_price: Decimal | None = None
     venue_at: datetime | None = None
     reason: str | None = None
+    id_claimed: bool = False
 
     @property
     def ended(self) -> bool:

@@ -70,6 +70,12 @@ class Steps:
         """Return the step to UNKNOWN."""
         return self._step(advance(order, OrderStatus.UNKNOWN, reason), now)
 
+    def claim(self, order: Order, reason: str, now: datetime) -> Step | None:
+        """Return the step of an order whose id the venue calls taken; None if that is known, or its order is."""
+        if order.status not in UNANSWERED or order.id_claimed:
+            return None
+        return self.doubt(replace(order, id_claimed=True), reason, now)
+
     def refuse(self, order: Order, refusal: Refusal, now: datetime) -> Step:
         """Return the step of an order the venue does not have and will not be sent."""
         return self._step(advance(order, OrderStatus.REJECTED, refusal.message), now, refusal)
