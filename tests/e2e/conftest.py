@@ -42,9 +42,14 @@ class Operator:
         return done.returncode, json.loads(out.read_text())
 
     def left_over(self) -> list[str]:
-        """Return the command lines of processes that still run for this home."""
-        lines = (" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"]))
-        return [line for line in lines if str(self.home) in line]
+        """Return the command lines of processes that still run for this home.
+
+        The servers have it in their command line; stages and venue only inherit the environment they were started from.
+        """
+        known = (p.info for p in psutil.process_iter(["cmdline", "environ"]))
+        lines = [(" ".join(each["cmdline"] or []), each["environ"] or {}) for each in known]
+        home = str(self.home)
+        return [line for line, given in lines if home in line or given.get("DISPATCH_HOME") == home]
 
 
 @pytest.fixture

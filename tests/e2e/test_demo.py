@@ -34,6 +34,24 @@ def test_the_demo_accounts_for_every_signal_and_leaves_nothing_behind(operator: 
     assert refused["reason"].split(":")[0] in operator.run("trace", refused["signal_id"]).stdout
 
 
+def test_a_demo_that_is_kept_is_seen_to_run_until_it_is_stopped(operator: Operator) -> None:
+    code, _ = operator.demo("--signals", "1", "--keep")
+    try:
+        assert code == 0
+        running = "\n".join(operator.left_over())
+        for part in (
+            "kafka.Kafka",
+            "postgres",
+            "simulator",
+            "services.selector",
+            "dispatch.stack.supervisor",
+        ):
+            assert part in running
+    finally:
+        operator.run("down")
+    assert operator.left_over() == []
+
+
 @pytest.mark.parametrize(
     ("equity", "tier", "cap"), [(1000, "tiny", 2), (5000, "small", 3), (20000, "medium", 5)]
 )
