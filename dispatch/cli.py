@@ -1,9 +1,11 @@
 """The commands by name. Exit codes: 0 done, 1 it ran and the answer is no, 2 used wrongly."""
 
+import logging
 import sys
 from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from dispatch.console import err
 from dispatch.lazy import LazyGroup
@@ -25,6 +27,9 @@ COMMANDS = {
     "migrate": "dispatch.commands.stack:migrate",
     "simulator": "simulator.cli:command",
 }
+
+#: Libraries whose errors say that something outside failed; not imported here, because most commands need none of them.
+_OUTSIDE = frozenset({"aiokafka", "psycopg", "psycopg_pool", "sqlalchemy", "httpx", "requests"})
 
 
 class _Commands(LazyGroup):
@@ -48,12 +53,26 @@ def root() -> None:
 
 def main() -> NoReturn:
     """Run the command line; a known failure is one line on standard error, never a traceback."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it would tell a failure a second time
     try:
         app()
-    except ConfigError as e:
-        err.print(f"dispatch: {e}", markup=False)
-        sys.exit(2)
-    except TradingError as e:
-        err.print(f"dispatch: {e}", markup=False)
-        sys.exit(1)
+    except Exception as e:
+        said = _one_line(e)
+        if said is None:
+            raise
+        err.print(f"dispatch: {said}", markup=False)
+        sys.exit(2 if isinstance(e, (ConfigError, ValidationError)) else 1)
     sys.exit(0)
+
+
+def _one_line(error: Exception) -> str | None:
+    """Return what a person needs to know of a known failure; None for a defect of ours, whose traceback is needed."""
+    if isinstance(error, ValidationError):
+        problem = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (was {problem['input']!r})"
+    if isinstance(error, TradingError):
+        return str(error)
+    kind = type(error)
+    if kind.__module__.partition(".")[0] not in _OUTSIDE:
+        return None
+    return f"{kind.__name__}: {' '.join(str(error).split())}"

@@ -27,6 +27,7 @@ from kernel.domain.errors import ConfigError
 from kernel.runtime.clock import SystemClock
 from kernel.runtime.settings import ServiceSettings
 from simulator.markets import Market, open_market
+from simulator.venue.fills import FillModel
 
 _SERVERS_OF_OTHERS = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "APCA_API_BASE_URL")
 _LIVE_PACE_S = 0.4
@@ -40,8 +41,8 @@ Symbol = Annotated[str | None, typer.Option("--symbol", help="Underlying (record
 Day = Annotated[dt.datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Recorded day.")]
 Equity = Annotated[float, typer.Option("--equity", min=1, help="The paper account's cash, USD.")]
 Speed = Annotated[float, typer.Option("--speed", min=0.01, help="Market seconds per real second.")]
-FillModel = Annotated[
-    str,
+FillRule = Annotated[
+    FillModel,
     typer.Option(
         "--fill-model", help="mid: a patient limit fills; nbbo: only when marketable, as Alpaca's paper does."
     ),
@@ -59,7 +60,7 @@ def demo(
     date: Day = None,
     equity: Equity = 100_000,
     speed: Speed = 1.0,
-    fill_model: FillModel = "mid",
+    fill_model: FillRule = FillModel.MID,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the synthetic market.")] = 0,
     json_file: JsonFile = None,
     keep: Annotated[
@@ -68,12 +69,12 @@ def demo(
 ) -> None:
     """Start everything, send signals, watch them become filled paper orders, account for every one, stop everything."""
     _require_own_servers(os.environ)
-    day = date.date() if date else None
+    day, symbol = date.date() if date else None, symbol and symbol.upper()
     source = open_market(market, seed=seed, symbol=symbol, day=day)
     plan = _plan(source, signals, symbol, day, recorded=market != "synthetic")
     options = _options(market, symbol, day, equity, speed, fill_model, seed, plan, source)
     err.print(
-        f"[bold]dispatch demo[/bold]: {signals} signals on {source.name}, ${equity:,.0f}, fills by {fill_model!r}"
+        f"[bold]dispatch demo[/bold]: {signals} signals on {source.name}, ${equity:,.0f}, fills by '{fill_model}'"
     )
     with _stack(options, keep=keep) as connection:
         summary = _run(connection, plan, show=json_file != Path("-"))
@@ -94,7 +95,10 @@ def _plan(
     source: Market, count: int, symbol: str | None, day: dt.date | None, *, recorded: bool
 ) -> list[PlannedSignal]:
     if not recorded:
-        return plan_live(count, (symbol,) if symbol else tuple(source.underlyings()))
+        listed = tuple(source.underlyings())
+        if symbol and symbol not in listed:
+            raise ConfigError(f"--symbol: {source.name} has no {symbol}; it has {', '.join(listed)}")
+        return plan_live(count, (symbol,) if symbol else listed)
     session = source.calendar.session_on(day) if day else None
     if session is None or symbol is None:
         raise ConfigError("a recorded market needs --symbol and --date of a trading day")
@@ -107,7 +111,7 @@ def _options(
     day: dt.date | None,
     equity: float,
     speed: float,
-    fill_model: str,
+    fill_model: FillModel,
     seed: int,
     plan: list[PlannedSignal],
     source: Market,
@@ -125,7 +129,7 @@ def _options(
             "start": plan[0].market_at,
             "speed": speed,
             "equity": equity,
-            "fill_model": fill_model,
+            "fill_model": fill_model.value,
             "seed": seed,
         }
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dispatch.commands.demo import Day, Equity, FillModel, MarketSpec, Speed, Symbol, state_shower
+from dispatch.commands.demo import Day, Equity, FillRule, MarketSpec, Speed, Symbol, state_shower
 from dispatch.connection import connect, demo_folder, running_stack
 from dispatch.console import err, out, write_json
 from dispatch.lag import consumer_lags
@@ -17,6 +17,7 @@ from dispatch.stack.state import StackState, part_log, part_statuses, read_state
 from dispatch.stack.supervisor import start_background, stop_background
 from kernel.adapters.migrate import migrate as migrate_database
 from kernel.runtime.settings import ServiceSettings
+from simulator.venue.fills import FillModel
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 _MIB = 1024 * 1024
@@ -28,7 +29,7 @@ def up(
     date: Day = None,
     equity: Equity = 100_000,
     speed: Speed = 1.0,
-    fill_model: FillModel = "mid",
+    fill_model: FillRule = FillModel.MID,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the synthetic market.")] = 0,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget the last run's topics, ledger and venue.")
@@ -45,7 +46,7 @@ def up(
             "date": date.date() if date else None,
             "equity": equity,
             "speed": speed,
-            "fill_model": fill_model,
+            "fill_model": fill_model.value,
             "seed": seed,
         }
     )

@@ -1,7 +1,7 @@
 """`dispatch trace` and `dispatch report`: look back."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -59,7 +59,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Tell whether the strategy is healthy."""
-    begin = SystemClock().now() - _span(since)
+    begin = _back(SystemClock().now(), since)
     figures = health_report(read_stories(since=begin).signals())
     if as_json:
         write_json(figures)
@@ -111,11 +111,14 @@ def _step_json(step: Step) -> dict[str, Any]:
     }
 
 
-def _span(text: str) -> timedelta:
+def _back(now: datetime, text: str) -> datetime:
     match = _SPAN.match(text)
     if match is None:
         raise ConfigError(f"--since: {text!r} is no span; examples: 30m, 1h, 2d")
-    return timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
+    try:
+        return now - timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
+    except OverflowError:
+        raise ConfigError(f"--since: {text} is before the calendar begins") from None
 
 
 def _pct(value: float | None) -> str:

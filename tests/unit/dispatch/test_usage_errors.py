@@ -1,6 +1,11 @@
 """What is used wrongly is one line that names the remedy, before anything is started."""
 
+from collections.abc import Callable
+
+import psycopg
 import pytest
+from aiokafka.errors import KafkaConnectionError
+from pydantic import BaseModel
 
 from dispatch import cli
 
@@ -22,3 +27,70 @@ def test_the_demo_refuses_servers_that_are_not_its_own(
     monkeypatch.setenv(variable, "somewhere")
     assert run(monkeypatch, "demo") == 2
     assert f"unset {variable} " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["demo", "--fill-model", "foo"], "nbbo"),
+        (["up", "--fill-model", "foo"], "nbbo"),
+        (["demo", "--symbol", "NOPE"], "has no NOPE; it has SPY"),
+        (["report", "--since", "99999999999d"], "--since: 99999999999d is before the calendar begins"),
+        (["report", "--since", "900000d"], "--since: 900000d is before the calendar begins"),
+        (["report", "--since", "soon"], "--since: 'soon' is no span"),
+    ],
+)
+def test_a_value_that_cannot_be_is_said_in_words(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "APCA_API_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(monkeypatch, *words) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+
+
+class _Number(BaseModel):
+    value: int
+
+
+def _wrong_value() -> None:
+    _Number.model_validate({"value": "many"})
+
+
+def _lost_broker() -> None:
+    raise KafkaConnectionError("gone\nand gone")
+
+
+def _lost_database() -> None:
+    raise psycopg.OperationalError("server closed the connection")
+
+
+@pytest.mark.parametrize(
+    ("fail", "code", "said"),
+    [
+        (_wrong_value, 2, "dispatch: value: Input should be a valid integer"),
+        (_lost_broker, 1, "dispatch: KafkaConnectionError: KafkaConnectionError: gone and gone\n"),
+        (_lost_database, 1, "dispatch: OperationalError: server closed the connection\n"),
+    ],
+)
+def test_a_librarys_error_is_one_line(
+    fail: Callable[[], None],
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "app", fail)
+    assert run(monkeypatch) == code
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_defect_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect() -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(cli, "app", defect)
+    with pytest.raises(KeyError):
+        cli.main()
