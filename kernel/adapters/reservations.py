@@ -8,7 +8,8 @@ released   the order has ended or the ticket can no longer be sent; `release_rea
 
 The executor calls `mark_at_venue` in the transaction that records the venue's acknowledgement (never before it: money
 that neither side holds could be spent twice) and `release` in the one that records the order's end, or the refusal of
-the ticket. The sizer itself releases what is still in flight long after the ticket's expiry.
+the ticket. The sizer itself releases what is still in flight long after the ticket's expiry, unless an order of it is
+SENDING or UNKNOWN: the venue may have that one.
 1. Both are conditional updates: repeated or late calls change nothing, and a released reservation stays released.
 2. Neither needs the account's lock: they only ever free money of the sizer's count.
 """

@@ -156,6 +156,27 @@ async def test_a_ticket_lost_on_its_way_holds_its_money_until_its_expiry_and_a_g
     assert rows(database_url, "state, release_reason")[0] == ("released", "TICKET_EXPIRED")
 
 
+@pytest.mark.parametrize(
+    ("status", "state"), [("SENDING", "in_flight"), ("UNKNOWN", "in_flight"), ("REJECTED", "released")]
+)
+async def test_money_of_an_order_nobody_knows_about_is_held_past_its_ticket(
+    databases, database_url, status, state
+):
+    clock = FixedClock(NOW)
+    sizer = a_sizer(databases[0], FakeAccountSource(clock), clock)
+    ticket = await _ticket(sizer, selections("SPY", 1)[0])
+    async with databases[1].transaction() as connection:
+        await connection.execute(
+            "INSERT INTO dispatch_orders (client_order_id, ticket_id, signal_id, account_id, ticket, request_hash,"
+            " status, sequence, contracts, filled_contracts, expires_at)"
+            " VALUES ('o', %s, 's', %s, '', '', %s, 1, 1, 0, now())",
+            (ticket.meta.id, ACCOUNT_ID, status),
+        )
+    clock.advance(timedelta(hours=1))
+    await sizer.send(a_selection("late", idea=an_idea(expires_at=NOW + timedelta(hours=2))))
+    assert rows(database_url, "state")[0] == (state,)
+
+
 async def test_an_order_at_the_venue_is_not_released_by_the_passing_of_time(databases, database_url):
     clock = FixedClock(NOW)
     sizer = a_sizer(databases[0], FakeAccountSource(clock), clock)

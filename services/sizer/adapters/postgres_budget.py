@@ -54,7 +54,10 @@ class LockedPostgresBudget:
         await self._connection.execute(
             "UPDATE dispatch_reservations"
             " SET state = 'released', release_reason = 'TICKET_EXPIRED', updated_at = now()"
-            " WHERE account_id = %s AND state = 'in_flight' AND expires_at < %s",
+            " WHERE account_id = %s AND state = 'in_flight' AND expires_at < %s"
+            # Whether the venue has an order of it is open: the executor settles that, and the money with it.
+            " AND NOT EXISTS (SELECT 1 FROM dispatch_orders o WHERE o.ticket_id = dispatch_reservations.ticket_id"
+            " AND o.status IN ('SENDING', 'UNKNOWN'))",
             (self._account_id, now - EXPIRY_GRACE),
         )
         async with self._connection.cursor(row_factory=class_row(Reservation)) as cursor:
