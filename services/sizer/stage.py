@@ -73,7 +73,7 @@ class SizerStage:
         evidence = evidence_of(sign("evidence"), selection, facts)
         if isinstance(decision, Sized):
             return evidence, ticket_of(sign("ticket"), selection, decision, facts.account)
-        return evidence, rejection_of(sign("rejection"), selection, decision, facts.account)
+        return evidence, rejection_of(sign("rejection"), selection, decision, facts)
 
 
 def _tell(decision: Sized | Refused) -> None:

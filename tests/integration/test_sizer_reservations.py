@@ -69,7 +69,7 @@ def rows(url: str, columns: str) -> list[tuple]:
 
 
 async def test_two_sizers_on_two_underlyings_cannot_spend_the_same_dollar(databases, database_url):
-    """$4,000 pay for 15 contracts of at most $251; forty selections ask for one each."""
+    """12 % of what $4,000 leave pay for a contract eight times, each reserving $251; forty selections ask for one each."""
     clock = FixedClock(NOW)
     sizers = [a_sizer(db, FakeAccountSource(clock, account_answer("4000")), clock) for db in databases]
     work = zip(sizers, (selections("SPY", 20), selections("QQQ", 20)), strict=True)
@@ -77,9 +77,9 @@ async def test_two_sizers_on_two_underlyings_cannot_spend_the_same_dollar(databa
 
     tickets = [t for sizer in sizers for t in sizer.of(TICKETS)]
     rejections = [r for sizer in sizers for r in sizer.of(REJECTIONS)]
-    assert sum(t.reserved_usd for t in tickets) == sum(t.contracts for t in tickets) * 251 == 15 * 251
+    assert sum(t.reserved_usd for t in tickets) == sum(t.contracts for t in tickets) * 251 == 8 * 251
     assert len(tickets) + len(rejections) == 40
-    assert {r.code for r in rejections} == {RejectionCode.BUYING_POWER_TOO_SMALL}
+    assert {r.code for r in rejections} == {RejectionCode.RISK_BUDGET_TOO_SMALL}
     assert {t.idea.underlying for t in tickets} == {"SPY", "QQQ"}
     reserved = rows(database_url, "ticket_id, reserved_usd, state")
     assert sorted(reserved) == sorted((t.meta.id, t.reserved_usd, "in_flight") for t in tickets)

@@ -75,10 +75,13 @@ def test_a_size_never_exceeds_the_cap_the_buying_power_left_or_the_budget(case):
     if isinstance(decision, Refused):
         return
     sizing, buying_power, equity = decision.sizing, case["buying_power"], case["equity"]
-    budget = risk_budget(equity, buying_power, case["strategy"], case["params"])
+    # As if the venue held the money in flight: its figure lower, the account as large as before.
+    held = buying_power - case["in_flight"]
+    budget = risk_budget(max(equity, buying_power), held, case["strategy"], case["params"])
     assert 1 <= sizing.contracts <= get_account_tier(max(equity, buying_power), case["params"]).max_contracts
     assert sizing.reserved_usd <= buying_power - case["in_flight"]
-    assert sizing.total_risk_usd <= budget.budget_usd <= buying_power
+    assert sizing.budget == budget
+    assert sizing.total_risk_usd <= budget.budget_usd <= held
 
 
 @given(cases)

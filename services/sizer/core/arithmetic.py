@@ -4,8 +4,9 @@ Entry points: `price_bounds`, `Sizing`.
 1. contracts = min(⌊risk budget ÷ max loss per contract⌋, cap, ⌊available buying power ÷ cost per contract⌋).
 2. The max loss of a long option is its premium × 100, the premium being the mid; its cost is the price ceiling × 100,
    so an order that is walked up to its ceiling still fits the buying power.
-3. available = options buying power − what tickets in flight have reserved. The risk budget is taken from the options
-   buying power as the venue tells it: money in flight makes less available, it does not make the account smaller.
+3. available = options buying power − what tickets in flight have reserved. The risk budget is taken from what is
+   available, as if the venue held the money of tickets in flight already; the tier is the account's, which they leave
+   as it is.
 4. `bound_by` is the smallest of the three; on a tie the risk budget is named before the cap, the cap before the
    buying power.
 """

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from kernel.contracts.base import Meta
 from kernel.contracts.messages import Evidence, EvidenceItem, Rejection, Selection, Ticket
 from kernel.contracts.parts import AccountView, Action
+from kernel.domain.money import plain
 from kernel.domain.tiers import RiskBudget
 from services.sizer.core.account import Account
 from services.sizer.core.facts import Facts, Reservation
@@ -40,15 +41,15 @@ def ticket_of(meta: Meta, selection: Selection, sized: Sized, account: Account) 
     )
 
 
-def rejection_of(meta: Meta, selection: Selection, refused: Refused, account: Account) -> Rejection:
-    """Return the no, with the account as it was seen."""
+def rejection_of(meta: Meta, selection: Selection, refused: Refused, facts: Facts) -> Rejection:
+    """Return the no, with the account as it was seen and what was in flight, which its risk budget lacks."""
     return Rejection(
         meta=meta,
         idea=selection.idea,
         code=refused.code,
         message=refused.message,
-        figures=refused.figures,
-        account=_view(account, refused.budget),
+        figures={"in_flight_usd": plain(facts.in_flight_usd)} | refused.figures,
+        account=_view(facts.account, refused.budget),
         observed_at=selection.observed_at,
     )
 

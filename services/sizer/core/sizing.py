@@ -15,6 +15,7 @@ from decimal import Decimal
 from kernel.contracts.messages import RejectionCode, Selection
 from kernel.contracts.parts import BoundBy, Side
 from kernel.domain.money import plain
+from kernel.domain.options import Strategy
 from kernel.domain.params import SizerParams
 from kernel.domain.tiers import RiskBudget, risk_budget
 from services.sizer.core.account import Account
@@ -47,9 +48,7 @@ def size(
     selection: Selection, account: Account, in_flight_usd: Decimal, params: SizerParams, now: datetime
 ) -> Sized | Refused:
     """Return the size of `selection` in `account`, of whose buying power tickets in flight hold `in_flight_usd`."""
-    budget = risk_budget(
-        account.equity_usd, account.options_buying_power_usd, selection.idea.strategy, params
-    )
+    budget = _budget_of(account, in_flight_usd, selection.idea.strategy, params)
     if now >= selection.idea.expires_at:
         return _expired(selection, budget, now)
     if account.blocked_by:
@@ -67,6 +66,14 @@ def size(
         return _too_small(sizing)
     ticket_life = timedelta(seconds=params.ticket_ttl_s)
     return Sized(sizing, min(selection.idea.expires_at, now + ticket_life))
+
+
+def _budget_of(
+    account: Account, in_flight_usd: Decimal, strategy: Strategy, params: SizerParams
+) -> RiskBudget:
+    """Return what one trade may risk of the buying power not in flight; the tier is that of the whole account."""
+    buying_power = account.options_buying_power_usd
+    return risk_budget(max(account.equity_usd, buying_power), buying_power - in_flight_usd, strategy, params)
 
 
 def _is_one_bought_option(selection: Selection) -> bool:
@@ -105,18 +112,19 @@ def _not_built(selection: Selection, budget: RiskBudget) -> Refused:
 
 
 def _too_small(sizing: Sizing) -> Refused:
-    """Refuse for want of money. Where both are too small the risk budget is named: freed money would not help."""
+    """Refuse for want of money. Where both are too small the risk budget is named; figures and message say what is in flight."""
     loss, cost = sizing.max_loss_per_contract_usd, sizing.cost_per_contract_usd
+    left = f"${plain(sizing.options_buying_power_usd)} less ${plain(sizing.in_flight_usd)} in flight"
     if sizing.bound_by is BoundBy.RISK_BUDGET:
         code = RejectionCode.RISK_BUDGET_TOO_SMALL
         message = (
             f"one contract risks ${plain(loss)}, the risk budget is ${plain(sizing.budget.budget_usd)}"
-            f" ({plain(sizing.budget.risk_pct)} % of ${plain(sizing.options_buying_power_usd)})"
+            f" ({plain(sizing.budget.risk_pct)} % of ${plain(sizing.available_usd)}: {left})"
         )
     else:
         code = RejectionCode.BUYING_POWER_TOO_SMALL
         message = (
             f"one contract may cost ${plain(cost)}, ${plain(sizing.available_usd)} of buying power is left"
-            f" (${plain(sizing.options_buying_power_usd)} less ${plain(sizing.in_flight_usd)} in flight)"
+            f" ({left})"
         )
     return Refused(code=code, message=message, budget=sizing.budget, figures=sizing.figures())

@@ -25,9 +25,11 @@ def an_account(buying_power: str, equity: str | None = None, blocked_by: tuple[s
     )
 
 
-def decide(account: Account, *, strategy=Strategy.DAY_TRADE, in_flight="0", now=NOW, **selection):
+def decide(
+    account: Account, *, strategy=Strategy.DAY_TRADE, in_flight="0", now=NOW, params=None, **selection
+):
     selection = {"idea": an_idea(strategy=strategy)} | selection
-    return size(a_selection(**selection), account, D(in_flight), PARAMS, now)
+    return size(a_selection(**selection), account, D(in_flight), params or PARAMS, now)
 
 
 @pytest.mark.parametrize(
@@ -62,21 +64,43 @@ def test_a_cheap_option_is_capped_by_the_tier():
     assert decision.sizing.total_risk_usd == 500
 
 
-def test_money_in_flight_makes_less_available_but_not_the_budget_smaller():
-    decision = decide(an_account("5000"), in_flight="4700")
-    assert decision.budget.budget_usd == 600
-    assert decision.sizing.available_usd == 300
-    assert (decision.sizing.contracts, decision.sizing.bound_by) == (1, BoundBy.BUYING_POWER)
+def test_money_in_flight_lowers_the_budget_as_if_the_venue_held_it_but_not_the_tier():
+    decision = decide(an_account("100000"), in_flight="40000")
+    at_the_venue = decide(an_account("60000", equity="100000"))
+    assert decision.budget == at_the_venue.budget
+    assert (decision.budget.tier.name, decision.budget.budget_usd) == ("large", 600)
+    assert decision.sizing.options_buying_power_usd == 100_000
+    assert (decision.sizing.contracts, decision.sizing.bound_by) == (2, BoundBy.RISK_BUDGET)
+
+
+def test_the_tier_of_an_account_above_its_equity_is_not_lowered_by_money_in_flight():
+    """Lowered, a ticket in flight would turn 12 % into 25 %."""
+    assert decide(an_account("5000", equity="1000"), in_flight="2000").budget.tier.name == "small"
+
+
+def test_two_signals_at_once_do_not_both_get_a_quarter_of_the_same_thousand():
+    first = decide(an_account("1000"))
+    second = decide(an_account("1000"), in_flight=str(first.sizing.reserved_usd))
+    assert (first.budget.budget_usd, second.budget.budget_usd) == (250, D("187.25"))
+    assert second.code is RejectionCode.RISK_BUDGET_TOO_SMALL
+
+
+#: Risks all that is available, so that the buying power can be what binds.
+ALL_IN = PARAMS.model_copy(
+    update={"tiers": tuple(tier.model_copy(update={"risk_pct": D(100)}) for tier in PARAMS.tiers)}
+)
 
 
 def test_a_tie_names_the_risk_budget_before_the_cap_and_the_cap_before_the_buying_power():
     leg = a_leg(bid=D("2.00"), ask=D("2.00"))
-    all_three_allow_three = decide(an_account("5000"), mid=D("2.00"), legs=(leg,), in_flight="4400")
+    all_three_allow_three = decide(
+        an_account("5000"), mid=D("2.00"), legs=(leg,), in_flight="4400", params=ALL_IN
+    )
     assert all_three_allow_three.sizing.bounds == dict.fromkeys(BoundBy, 3)
     assert all_three_allow_three.sizing.bound_by is BoundBy.RISK_BUDGET
-    leg = a_leg(bid=D("1.50"), ask=D("1.50"))
+    leg = a_leg(bid=D("1.49"), ask=D("1.51"))
     cap_and_buying_power_allow_three = decide(
-        an_account("5000"), mid=D("1.50"), legs=(leg,), in_flight="4550"
+        an_account("5000"), mid=D("1.50"), legs=(leg,), in_flight="4400", params=ALL_IN
     )
     assert cap_and_buying_power_allow_three.sizing.bound_by is BoundBy.MAX_CONTRACTS
 
@@ -105,16 +129,21 @@ def test_what_is_reserved_is_the_cost_at_the_ceiling_and_what_is_risked_is_the_m
 
 def test_a_contract_that_fits_at_the_mid_but_not_at_the_ceiling_is_not_bought():
     """$250.50 are left: the mid of 2.50 would fit, walking up to the ask of 2.51 would overspend."""
-    decision = decide(an_account("5000"), in_flight="4749.50")
+    decision = decide(an_account("5000"), in_flight="4749.50", params=ALL_IN)
     assert isinstance(decision, Refused)
     assert decision.code is RejectionCode.BUYING_POWER_TOO_SMALL
-    assert isinstance(decide(an_account("5000"), in_flight="4749"), Sized)
+    assert decision.message == (
+        "one contract may cost $251, $250.50 of buying power is left ($5000 less $4749.50 in flight)"
+    )
+    assert isinstance(decide(an_account("5000"), in_flight="4749", params=ALL_IN), Sized)
 
 
 def test_a_budget_below_one_contract_is_refused_with_the_arithmetic():
     decision = decide(an_account("900"))
     assert decision.code is RejectionCode.RISK_BUDGET_TOO_SMALL
-    assert decision.message == "one contract risks $250, the risk budget is $225 (25 % of $900)"
+    assert decision.message == (
+        "one contract risks $250, the risk budget is $225 (25 % of $900: $900 less $0 in flight)"
+    )
     assert decision.figures == {
         "tier": "tiny",
         "base_risk_pct": "25",
@@ -136,12 +165,13 @@ def test_a_budget_below_one_contract_is_refused_with_the_arithmetic():
     }
 
 
-def test_where_the_money_is_in_flight_the_buying_power_is_what_is_too_small():
+def test_where_the_money_is_in_flight_the_refusal_says_so():
     decision = decide(an_account("1000"), in_flight="800")
-    assert decision.code is RejectionCode.BUYING_POWER_TOO_SMALL
+    assert decision.code is RejectionCode.RISK_BUDGET_TOO_SMALL
     assert decision.message == (
-        "one contract may cost $251, $200 of buying power is left ($1000 less $800 in flight)"
+        "one contract risks $250, the risk budget is $50 (25 % of $200: $1000 less $800 in flight)"
     )
+    assert decision.figures["in_flight_usd"] == "800"
 
 
 def test_where_both_are_too_small_the_risk_budget_is_named():
@@ -150,7 +180,7 @@ def test_where_both_are_too_small_the_risk_budget_is_named():
 
 def test_more_in_flight_than_the_venue_still_shows_is_a_refusal_not_a_negative_size():
     """Money in transit may be counted twice for a moment."""
-    assert decide(an_account("1000"), in_flight="1500").code is RejectionCode.BUYING_POWER_TOO_SMALL
+    assert decide(an_account("1000"), in_flight="1500").code is RejectionCode.RISK_BUDGET_TOO_SMALL
 
 
 @pytest.mark.parametrize("buying_power", ["0", "-120.50"])
