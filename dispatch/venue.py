@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Self
 
 import httpx
@@ -10,6 +11,7 @@ from kernel.domain.errors import VenueUnavailable
 
 _DEADLINE_S = 10.0
 _JOURNAL_PAGE = 10_000
+_ANY_KEYS = {"APCA-API-KEY-ID": "demo", "APCA-API-SECRET-KEY": "demo"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,19 @@ class AcceptedOrder:
     fill_model: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountFigures:
+    """What the account held at one reading."""
+
+    equity_usd: Decimal
+    options_buying_power_usd: Decimal
+
+
 class SimulatedVenue:
     """A simulator at `url`. Use as an async context manager: one connection serves all calls."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=_DEADLINE_S)
+        self._client = httpx.AsyncClient(base_url=url, timeout=_DEADLINE_S, headers=_ANY_KEYS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -37,6 +47,11 @@ class SimulatedVenue:
         """Return the venue's present."""
         at: str = (await self._ask("GET", "/sim/clock"))["at"]
         return datetime.fromisoformat(at)
+
+    async def account(self) -> AccountFigures:
+        """Return the paper account as it stands; the simulator takes any keys."""
+        answer = await self._ask("GET", "/v2/account")
+        return AccountFigures(Decimal(answer["equity"]), Decimal(answer["options_buying_power"]))
 
     async def jump(self, at: datetime, speed: float = 1.0) -> None:
         """Set the venue's clock."""

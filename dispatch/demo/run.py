@@ -56,6 +56,7 @@ class DemoRun:
         topics = [t.full_name(connection.prefix) for t in ALL_TOPICS]
         async with venue, publisher, LogReader(connection.kafka, topics) as reader:
             await reader.to_now()
+            at_start = await venue.account()
             following = asyncio.create_task(follower.follow(reader))
             try:
                 await self._send_all(venue, publisher, params, follower, intended_at)
@@ -67,7 +68,7 @@ class DemoRun:
                     await following
             accepted = await venue.accepted_orders(since=began)
         mine = [s for s in library.signals() if s.signal_id in intended_at]
-        return summarise(mine, accepted, intended_at)
+        return summarise(mine, accepted, intended_at, at_start)
 
     async def _send_all(
         self,

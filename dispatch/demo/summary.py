@@ -1,6 +1,8 @@
 """The demo's account of itself: pure arithmetic over stories and the venue's journal.
 
-orders + rejections = signals, or the run failed; `duplicate_orders` is judged by the venue's own journal, never by us.
+1. orders + rejections = signals, or the run failed; `duplicate_orders` is judged by the venue's own journal, never by us.
+2. A signal can be refused before anything was asked (it expired, its structure is not built). Such a row's equity and
+   buying power are the account's at the start of the run, its market time is the decision's, and its tier is null.
 """
 
 from collections import Counter
@@ -10,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from dispatch.stories.story import Fate, Story
-from dispatch.venue import AcceptedOrder
+from dispatch.venue import AcceptedOrder, AccountFigures
 from kernel.contracts.messages import Selection
 from kernel.contracts.parts import AccountView, QualityScore
 from kernel.domain.clock import MARKET_ZONE
@@ -20,9 +22,15 @@ Row = dict[str, Any]
 
 
 def summarise(
-    stories: Sequence[Story], accepted: Sequence[AcceptedOrder], intended_at: Mapping[str, datetime]
+    stories: Sequence[Story],
+    accepted: Sequence[AcceptedOrder],
+    intended_at: Mapping[str, datetime],
+    at_start: AccountFigures | None = None,
 ) -> dict[str, Any]:
-    """Return the summary document. `intended_at`: signal id → wall time at which it was meant to be sent."""
+    """Return the summary document. `intended_at`: signal id → wall time at which it was meant to be sent.
+
+    `at_start`: the account before the first signal, for rows whose decision read none.
+    """
     rejected = [s for s in stories if s.fate is Fate.REJECTED]
     latencies_ms = sorted(_latencies_ms(stories, accepted, intended_at))
     return {
@@ -40,7 +48,7 @@ def summarise(
             "p99": _percentile(latencies_ms, 99),
             "max": latencies_ms[-1] if latencies_ms else None,
         },
-        "executions": [execution_row(s) for s in stories],
+        "executions": [execution_row(s, at_start) for s in stories],
     }
 
 
@@ -62,22 +70,23 @@ def duplicate_orders(stories: Iterable[Story], accepted: Iterable[AcceptedOrder]
     return repeated + foreign + sum(max(0, count - 1) for count in orders_per_story)
 
 
-def execution_row(story: Story) -> Row:
+def execution_row(story: Story, at_start: AccountFigures | None = None) -> Row:
     """Return what became of one signal, refused ones included. Times are market time with its zone."""
     signal, selection, ticket, rejection = story.signal, story.selection, story.ticket, story.rejection
     assert signal is not None
     account = ticket.account if ticket else _account(story)
+    figures = account or at_start
     steps = story.executions
     ordered = story.reached_venue
     decided = selection or rejection
-    observed = selection.observed_at if selection else rejection.observed_at if rejection else None
+    observed = decided and (decided.observed_at or decided.meta.occurred_at)
     return {
         "signal_id": story.signal_id,
         "underlying": signal.idea.underlying,
         "strategy": signal.idea.strategy.value,
         "direction": signal.idea.direction.value,
-        "equity": _number(account.equity_usd) if account else None,
-        "buying_power": _number(account.options_buying_power_usd) if account else None,
+        "equity": _number(figures.equity_usd) if figures else None,
+        "buying_power": _number(figures.options_buying_power_usd) if figures else None,
         "tier": account.tier if account else None,
         "decision_time": _market_iso(decided.meta.occurred_at) if decided else None,
         "market_time": _market_iso(observed) if observed else None,

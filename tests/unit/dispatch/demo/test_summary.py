@@ -1,12 +1,14 @@
 from datetime import timedelta
+from decimal import Decimal
 
 from dispatch.demo.summary import all_accounted_for, summarise
-from dispatch.venue import AcceptedOrder
-from kernel.contracts.topics import SIGNALS
+from dispatch.venue import AcceptedOrder, AccountFigures
+from kernel.contracts.messages import RejectionCode
+from kernel.contracts.topics import REJECTIONS, SIGNALS
 from kernel.domain.ids import derive_id
 from kernel.stream.stage import Emission
 from kernel.testing.builders import a_signal, a_ticket
-from tests.fakes.stories import WALL, filled, library_of, refused, signal_id
+from tests.fakes.stories import WALL, a_rejection, filled, library_of, refused, signal_id
 
 
 def _accepted(cause: str, after_ms: int) -> AcceptedOrder:
@@ -65,3 +67,19 @@ def test_a_row_tells_the_decision_in_market_time_with_its_zone() -> None:
     assert no["contracts"] == 0
     assert no["reason"].startswith("NO_CONTRACT_QUALIFIES: ")
     assert (no["equity"], no["buying_power"]) == (100000.0, 100000.0)
+
+
+def test_a_row_refused_before_anything_was_asked_has_the_accounts_opening_figures() -> None:
+    no = a_rejection("early", RejectionCode.SIGNAL_EXPIRED, account=None, observed_at=None)
+    library = library_of([Emission(SIGNALS, a_signal("early")), Emission(REJECTIONS, no)])
+    at_start = AccountFigures(Decimal(5000), Decimal("4900.5"))
+    (row,) = summarise(library.signals(), [], _intended("early"), at_start)["executions"]  # type: ignore[arg-type]
+    assert row["market_time"] == row["decision_time"] is not None
+    assert (row["equity"], row["buying_power"], row["tier"]) == (5000.0, 4900.5, None)
+
+
+def test_a_row_whose_decision_read_the_account_keeps_what_it_read() -> None:
+    library = library_of(refused("late"))
+    at_start = AccountFigures(Decimal(1), Decimal(1))
+    (row,) = summarise(library.signals(), [], _intended("late"), at_start)["executions"]  # type: ignore[arg-type]
+    assert row["equity"] == 100000.0
