@@ -31,7 +31,7 @@ _REST_S = 8.0
 
 @dataclass(frozen=True, kw_only=True)
 class DemoRun:
-    """One run against servers that are up. `pace_s`: seconds between signals; `show` gets each settled story."""
+    """One run against servers that are up. `pace_s`: seconds between signals; `show` gets each story once."""
 
     connection: Connection
     plan: Sequence[PlannedSignal]
@@ -62,6 +62,7 @@ class DemoRun:
                 await self._send_all(venue, publisher, params, follower, intended_at)
                 await follower.until_accounted(set(intended_at), self.settle_s)
                 await follower.until_settled(set(intended_at), _REST_S)
+                follower.show_working()
             finally:
                 following.cancel()
                 with suppress(asyncio.CancelledError):
@@ -151,6 +152,11 @@ class _Follower:
     async def until_settled(self, signal_ids: set[str], at_most_s: float) -> None:
         """Return when none of `signal_ids` has an order that still works, or the time is up."""
         await self._until(lambda: signal_ids <= self._settled, at_most_s)
+
+    def show_working(self) -> None:
+        """Show the stories whose order still rests at the venue."""
+        for signal_id in sorted(self._accounted - self._settled):
+            self._show(self._library.stories[signal_id])
 
     def _note(self, story: Story) -> None:
         if story.reached_venue or story.fate in _SETTLED:

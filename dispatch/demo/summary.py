@@ -100,19 +100,20 @@ def execution_row(story: Story, at_start: AccountFigures | None = None) -> Row:
 
 
 def describe(story: Story) -> str:
-    """Return one line for a person about a settled story."""
+    """Return one line for a person about a story that settled, or whose order still works."""
     signal = story.signal
     assert signal is not None
     idea = signal.idea
     head = f"{idea.underlying:<5} {idea.direction.value:<7} {idea.strategy.value:<14}"
     ticket, selection = story.ticket, story.selection
     if ticket is None or selection is None or not story.reached_venue:
-        return f"{head} no     {_reason(story)}"
+        return f"{head} no       {_reason(story)}"
     done = story.executions[-1]
+    state = "working" if story.fate is Fate.WORKING else done.status.value.lower()
     price = done.average_fill_price or ticket.limit_price
     contract = _contract_name(selection)
     return (
-        f"{head} {done.status.value.lower():<7}{done.filled_contracts}/{ticket.contracts} x {contract} @ ${price:.2f}"
+        f"{head} {state:<8} {done.filled_contracts}/{ticket.contracts} x {contract} @ ${price:.2f}"
         f"  score {selection.score.total:.1f}  spread {selection.spread_pct:.1f}%"
         f"  risk ${ticket.total_risk_usd:.0f} ({ticket.account.tier})"
     )

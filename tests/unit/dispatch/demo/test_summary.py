@@ -1,7 +1,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from dispatch.demo.summary import all_accounted_for, summarise
+from dispatch.demo.summary import all_accounted_for, describe, summarise
 from dispatch.venue import AcceptedOrder, AccountFigures
 from kernel.contracts.messages import RejectionCode
 from kernel.contracts.topics import REJECTIONS, SIGNALS
@@ -83,3 +83,14 @@ def test_a_row_whose_decision_read_the_account_keeps_what_it_read() -> None:
     at_start = AccountFigures(Decimal(1), Decimal(1))
     (row,) = summarise(library.signals(), [], _intended("late"), at_start)["executions"]  # type: ignore[arg-type]
     assert row["equity"] == 100000.0
+
+
+def test_an_order_that_rests_is_told_as_working() -> None:
+    (story,) = library_of(filled("one")[:-1]).signals()
+    assert " working  0/4 x SPY " in describe(story)
+
+
+def test_a_filled_order_is_told_with_its_price() -> None:
+    (story,) = library_of(filled("one")).signals()
+    assert " filled   4/4 x SPY " in describe(story)
+    assert "@ $2.51 " in describe(story)
