@@ -154,7 +154,7 @@ async def test_money_on_its_way_to_the_venue_is_never_seen_by_neither_side():
     sizer.account.while_answering = sizer.budget.reservations.clear
     await sizer.driver.send(a_selection("second"))
     assert len(sizer.driver.of(TICKETS)) == 1
-    assert [r.code for r in sizer.driver.of(REJECTIONS)] == [RejectionCode.BUYING_POWER_TOO_SMALL]
+    assert [r.code for r in sizer.driver.of(REJECTIONS)] == [RejectionCode.RISK_BUDGET_TOO_SMALL]
 
 
 async def test_a_redelivered_selection_gets_the_same_bytes_and_asks_the_venue_nothing():
