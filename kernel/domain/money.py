@@ -34,7 +34,7 @@ def spread_pct(bid: Decimal, ask: Decimal) -> Decimal:
 
 
 def round_to_tick(price: Decimal, tick: Decimal = DEFAULT_TICK_USD) -> Decimal:
-    """Round to the nearest tick, half up: a buyer's mid of 2.525 becomes 2.53, never above the ask."""
+    """Round to the nearest tick, half up: 2.525 becomes 2.53. A mid stays below an ask that lies on a tick, only then."""
     return (price / tick).quantize(Decimal(1), rounding=ROUND_HALF_UP) * tick
 
 

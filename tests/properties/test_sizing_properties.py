@@ -30,6 +30,9 @@ strategies = st.sampled_from(Strategy)
 quotes = st.tuples(
     st.decimals(min_value="0.01", max_value=60, places=2), st.decimals(min_value=0, max_value=5, places=2)
 ).map(lambda bid_and_spread: (bid_and_spread[0], sum(bid_and_spread)))
+sub_penny_quotes = st.tuples(
+    st.decimals(min_value="0.0001", max_value=60, places=4), st.decimals(min_value=0, max_value=5, places=4)
+).map(lambda bid_and_spread: (bid_and_spread[0], sum(bid_and_spread)))
 
 #: Whatever can come together; `decide` takes it as keyword arguments.
 cases = st.fixed_dictionaries(
@@ -157,6 +160,17 @@ def test_the_ceiling_is_at_most_the_ask_and_the_collar_rounded_to_the_tick_and_h
     assert prices.limit <= prices.ceiling <= quote[1]
     assert prices.ceiling <= max(collar, prices.limit)
     assert abs(prices.limit - mid) <= STEP.tick_usd / 2
+
+
+@given(sub_penny_quotes)
+def test_quotes_finer_than_a_tick_never_lead_to_a_price_above_the_ask(quote):
+    decision = decide(D(10**9), quote)
+    if isinstance(decision, Refused):
+        assert quote[1] < STEP.tick_usd
+        return
+    prices = decision.sizing.prices
+    assert STEP.tick_usd <= prices.limit <= prices.ceiling <= quote[1]
+    assert abs(prices.limit - decision.sizing.mid) < STEP.tick_usd
 
 
 @given(st.decimals(min_value="0.01", max_value=1_000_000, places=2), st.decimals("-1", "1", places=2))

@@ -37,9 +37,12 @@ class PriceBounds:
 def price_bounds(mid: Decimal, ask: Decimal, params: SizerParams) -> PriceBounds:
     """Return the limit (the mid rounded to the tick) and the ceiling (the ask, or a collar above the mid if lower).
 
-    The ceiling is floored to the tick, but never below the limit: a mid of 2.505 under an ask of 2.509 starts at 2.51.
+    Neither is above the ask, which must be one tick at least: where the rounded mid is, the limit is the mid floored
+    (a mid of 0.305 under an ask of 0.3051 starts at 0.30). The ceiling is floored too, but never below the limit.
     """
     limit = max(round_to_tick(mid, params.tick_usd), params.tick_usd)
+    if limit > ask:
+        limit = floor_to_tick(mid, params.tick_usd)
     collar = mid * (1 + params.price_collar_pct / 100)
     return PriceBounds(limit, max(floor_to_tick(min(ask, collar), params.tick_usd), limit))
 

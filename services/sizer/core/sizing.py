@@ -4,7 +4,8 @@ Entry point: `size`. What can refuse, in this order:
 1. the signal has expired (at its expiry it is already too late);
 2. the venue blocks the account;
 3. the structure is not one bought option, whose worst case is the only one known here;
-4. not one contract fits the risk budget, or the buying power that is left.
+4. the ask is below one tick: no price of an order would be at most the ask;
+5. not one contract fits the risk budget, or the buying power that is left.
 A size of one or more contracts is a `Sized`; its ticket lives no longer than its signal.
 """
 
@@ -55,6 +56,8 @@ def size(
         return _blocked(account, budget)
     if not _is_one_bought_option(selection):
         return _not_built(selection, budget)
+    if selection.legs[0].ask < params.tick_usd:
+        return _below_a_tick(selection, budget, params)
     sizing = Sizing(
         budget=budget,
         options_buying_power_usd=account.options_buying_power_usd,
@@ -108,6 +111,16 @@ def _not_built(selection: Selection, budget: RiskBudget) -> Refused:
         message="only a single bought option can be sized in this version",
         budget=budget,
         figures={"structure": selection.structure, "legs": ", ".join(legs)},
+    )
+
+
+def _below_a_tick(selection: Selection, budget: RiskBudget, params: SizerParams) -> Refused:
+    ask, tick = plain(selection.legs[0].ask), plain(params.tick_usd)
+    return Refused(
+        code=RejectionCode.LIMIT_ABOVE_CEILING,
+        message=f"the lowest limit there is, {tick}, is above the ask {ask}",
+        budget=budget,
+        figures={"ask": ask, "tick_usd": tick},
     )
 
 

@@ -112,14 +112,22 @@ def test_a_tie_names_the_risk_budget_before_the_cap_and_the_cap_before_the_buyin
         ("2.00", "3.00", "2.50", "2.62"),  # 5 % above the mid is 2.625, floored to the tick
         ("2.50", "2.51", "2.51", "2.51"),  # a mid of 2.505 rounds up to the ask
         ("2.50", "2.50", "2.50", "2.50"),  # locked
-        ("2.501", "2.509", "2.51", "2.51"),  # the ask lies between two ticks, below the rounded mid
-        ("0.001", "0.003", "0.01", "0.01"),  # there is no price below one tick
+        ("2.501", "2.509", "2.50", "2.50"),  # the ask lies between two ticks, below the rounded mid
+        ("0.3049", "0.3051", "0.30", "0.30"),  # the same below a dollar
+        ("0.001", "0.010", "0.01", "0.01"),  # one tick is the lowest price there is
     ],
 )
 def test_the_order_starts_at_the_mid_and_never_passes_the_ask_or_the_collar(bid, ask, limit, ceiling):
     leg = a_leg(bid=D(bid), ask=D(ask))
     decision = decide(an_account("100000"), mid=(D(bid) + D(ask)) / 2, legs=(leg,))
     assert (decision.sizing.prices.limit, decision.sizing.prices.ceiling) == (D(limit), D(ceiling))
+
+
+def test_an_ask_below_one_tick_leaves_no_price_to_order_at():
+    leg = a_leg(bid=D("0.001"), ask=D("0.003"))
+    decision = decide(an_account("100000"), mid=D("0.002"), legs=(leg,))
+    assert decision.code is RejectionCode.LIMIT_ABOVE_CEILING
+    assert decision.figures == {"ask": "0.003", "tick_usd": "0.01"}
 
 
 def test_what_is_reserved_is_the_cost_at_the_ceiling_and_what_is_risked_is_the_mid():
