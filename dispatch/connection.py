@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatch.stack.errors import StackError
 from dispatch.stack.options import RunFolder, default_run_folder
 from dispatch.stack.state import StackState, read_state
-from kernel.domain.errors import ConfigError
 from kernel.runtime.settings import ServiceSettings
 
 
@@ -50,12 +50,12 @@ def running_stack(environ: Mapping[str, str] = os.environ) -> StackState | None:
 
 
 def connect(environ: Mapping[str, str] = os.environ) -> Connection:
-    """Return where to connect; raises ConfigError when nothing runs and nothing is named."""
+    """Return where to connect; raises StackError when nothing runs and nothing is named."""
     if "KAFKA_BOOTSTRAP_SERVERS" in environ:
         return connection_from(environ)
     state = running_stack(environ)
     if state is None or not state.environment:
-        raise ConfigError(
+        raise StackError(
             "no stack runs here: start one with `dispatch up`, or set KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL"
         )
     return connection_from({**environ, **state.environment})

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.connection import connect, last_demo_archive, running_stack
+from dispatch.console import err
+from dispatch.stack.errors import StackError
 from dispatch.stories import archive
 from dispatch.stories.story import Library
 from kernel.contracts.topics import ALL_TOPICS, DEFAULT_PREFIX, EVIDENCE, Topic
@@ -16,9 +18,18 @@ from kernel.stream.reader import LogReader
 def read_stories(
     environ: Mapping[str, str] = os.environ, *, since: datetime | None = None, evidence: bool = False
 ) -> Library:
-    """Return every story written since `since` (wall clock; None: all). Without `evidence`, that topic is left out."""
-    saved = last_demo_archive(environ)
-    if "KAFKA_BOOTSTRAP_SERVERS" not in environ and running_stack(environ) is None and saved.exists():
+    """Return every story written since `since` (wall clock; None: all). Without `evidence`, that topic is left out.
+
+    Where no stack runs and none is named, they are the last demo's, which standard error says; raises StackError when
+    there was none.
+    """
+    if "KAFKA_BOOTSTRAP_SERVERS" not in environ and running_stack(environ) is None:
+        saved = last_demo_archive(environ)
+        if not saved.exists():
+            raise StackError(
+                "there is nothing to look back on: run `dispatch demo`, or start a stack with `dispatch up`"
+            )
+        err.print(f"no stack runs; these are the last demo's messages ({saved})", markup=False)
         library = Library(DEFAULT_PREFIX)
         library.add_all(r for r in archive.load(saved) if since is None or r.written_at >= since)
         return library

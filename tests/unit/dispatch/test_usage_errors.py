@@ -1,6 +1,7 @@
 """What is used wrongly is one line that names the remedy, before anything is started."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,6 +9,9 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import BaseModel
 
 from dispatch import cli
+from dispatch.connection import last_demo_archive
+from dispatch.stories.archive import save
+from tests.fakes.stories import filled, records, signal_id
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -94,3 +98,38 @@ def test_a_defect_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(cli, "app", defect)
     with pytest.raises(KeyError):
         cli.main()
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["status"], "dispatch up"),
+        (["topics", "list"], "dispatch up"),
+        (["explain", "chain", "SPY"], "dispatch up"),
+        (["trace", "abc"], "dispatch demo"),
+        (["report"], "dispatch demo"),
+    ],
+)
+def test_where_no_stack_runs_the_answer_is_no_and_says_what_to_start(
+    words: list[str],
+    remedy: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    monkeypatch.setenv("DISPATCH_HOME", str(tmp_path))
+    assert run(monkeypatch, *words) == 1
+    assert remedy in capsys.readouterr().err
+
+
+def test_the_last_demo_is_named_when_its_messages_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    monkeypatch.setenv("DISPATCH_HOME", str(tmp_path))
+    save(last_demo_archive(), records(filled("one")))
+    assert run(monkeypatch, "trace", signal_id("one")) == 0
+    told = capsys.readouterr()
+    assert "the last demo's messages" in told.err
+    assert "order FILLED" in told.out
