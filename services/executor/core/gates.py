@@ -3,7 +3,7 @@
 Entry point: `check(ticket, facts, limits)`.
 1. All gates are hard: the first no ends the ticket, nothing overrides it.
 2. What is missing or not a number fails closed.
-3. A bound belongs to the allowed side, except the cut-off on the day of expiration, which begins at its minute.
+3. A bound belongs to the allowed side, except an expiry and the cut-off on the day of expiration, which begin at theirs.
 """
 
 import math
@@ -55,8 +55,8 @@ def check(ticket: Ticket, facts: Facts, limits: Limits) -> Refusal | None:
 
 
 def is_expired(ticket: Ticket, now: datetime) -> bool:
-    """Tell whether `now` is past the life of the ticket or of its idea."""
-    return now > min(ticket.expires_at, ticket.idea.expires_at)
+    """Tell whether the life of the ticket or of its idea is over: at its expiry it is, as in every stage."""
+    return now >= min(ticket.expires_at, ticket.idea.expires_at)
 
 
 def _structure(ticket: Ticket, _facts: Facts, _limits: Limits) -> Refusal | None:

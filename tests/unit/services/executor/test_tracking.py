@@ -191,13 +191,15 @@ async def test_a_working_order_is_cancelled_once_its_ticket_has_expired(desk: De
     assert desk.now(order).reason == "cancelled after the ticket had expired"
 
 
-async def test_a_working_order_is_left_to_work_up_to_its_tickets_last_instant(desk: Desk) -> None:
+async def test_a_working_order_is_left_to_work_up_to_its_tickets_expiry(desk: Desk) -> None:
     order = desk.place()
-    desk.clock.set(order.ticket.expires_at)
-
+    desk.clock.set(order.ticket.expires_at - timedelta(microseconds=1))
     await desk.tracker.sweep()
-
     assert not desk.broker.cancelled
+
+    desk.clock.set(order.ticket.expires_at)
+    await desk.tracker.sweep()
+    assert desk.status(order) is S.CANCELED
 
 
 async def test_a_fill_that_beats_the_cancel_counts(desk: Desk) -> None:

@@ -44,15 +44,15 @@ def test_a_good_ticket_passes() -> None:
 
 
 @pytest.mark.parametrize("late", ["ticket", "idea"])
-def test_a_ticket_lives_up_to_its_last_instant_and_not_beyond(late: str) -> None:
+def test_a_ticket_is_expired_from_its_very_expiry_on(late: str) -> None:
     end, later = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
     ticket = long_lived(
         expires_at=end if late == "ticket" else later,
         idea=an_idea(expires_at=end if late == "idea" else later),
     )
 
-    assert code(ticket, now=end) is None
-    assert code(ticket, now=end + timedelta(microseconds=1)) is RejectionCode.TICKET_EXPIRED
+    assert code(ticket, now=end - timedelta(microseconds=1)) is None
+    assert code(ticket, now=end) is RejectionCode.TICKET_EXPIRED
 
 
 # The market's hours
@@ -69,7 +69,8 @@ def test_a_ticket_lives_up_to_its_last_instant_and_not_beyond(late: str) -> None
     ],
 )
 def test_orders_go_out_only_while_the_session_runs(now: datetime, *, is_open: bool) -> None:
-    ticket = long_lived(expires_at=now, idea=an_idea(expires_at=now))
+    end = now + timedelta(microseconds=1)
+    ticket = long_lived(expires_at=end, idea=an_idea(expires_at=end))
 
     assert code(ticket, now=now) is (None if is_open else RejectionCode.MARKET_CLOSED)
 
