@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca import AlpacaGateway, keys_checked
 from kernel.domain.errors import InvariantBroken, VenueUnavailable
 from services.sizer.core.account import parse_account
 from services.sizer.core.facts import AccountReading
@@ -27,7 +27,8 @@ class AlpacaAccount:
     async def connect(self) -> None:
         """Take over the venue's time and learn whose account this is; raises ConfigError if the keys are refused."""
         await self._gateway.connect()
-        self._account_id = (await self._ask()).account.account_id
+        with keys_checked():
+            self._account_id = (await self._ask()).account.account_id
 
     async def read(self) -> AccountReading:
         """Ask for the account as it stands; raises VenueUnavailable."""

@@ -89,9 +89,10 @@ async def test_a_reading_is_the_amounts_the_whole_answer_and_when_it_was_made(ac
     assert reading.observed_at == datetime(2014, 6, 6, 16, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("path", ["/v2/clock", "/v2/account"])
 @pytest.mark.parametrize("status", [401, 403])
-async def test_keys_the_venue_does_not_take_are_a_setting_to_mend(account, venue, status):
-    venue.answers["/v2/clock"] = (status, {"message": "unauthorized."})
+async def test_keys_the_venue_does_not_take_are_a_setting_to_mend(account, venue, path, status):
+    venue.answers[path] = (status, {"message": "unauthorized."})
     with pytest.raises(ConfigError, match="APCA_API_KEY_ID, APCA_API_SECRET_KEY"):
         await account.connect()
 
