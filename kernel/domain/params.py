@@ -147,7 +147,7 @@ class SignalsParams(Params):
 class ExecutorParams(Params):
     """Bounds of the executor."""
 
-    lookup_attempts: Annotated[int, Field(gt=0)]
+    lookup_attempts: Annotated[int, Field(ge=2)]
     lookup_settle_s: Positive
     clock_skew_s_max: Positive
 

@@ -4,9 +4,10 @@
 def lookup_pauses_s(attempts: int, settle_s: float) -> list[float]:
     """Return the seconds to wait before each look-up: the first at once, then doubling, `settle_s` in all.
 
-    An order that is merely late is found early; "not there" is said at least twice, the settling time apart.
+    An order that is merely late is found early; "not there" is said at least twice, the settling time apart:
+    `attempts` are two or more (see ExecutorParams).
     """
-    gaps = max(attempts, 2) - 1
+    gaps = attempts - 1
     unit_s = settle_s / (2**gaps - 1)
     return [0.0, *(unit_s * 2**n for n in range(gaps))]
 

@@ -106,7 +106,7 @@ def test_anchors_that_give_no_line_are_refused(load_changed, anchors):
         (("selector", "strategies", "swing", "dte_min"), 46),
         (("selector", "scoring", "volume_scale"), 0),
         (("signals", "expiry_s", "swing"), -1),
-        (("executor", "lookup_attempts"), 0),
+        (("executor", "lookup_attempts"), 1),
         (("version",), 2),
     ],
 )
