@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-#: Results. Fixed width when piped, so that lines are not folded in a log.
-out = Console(soft_wrap=True, highlight=False)
+#: Where nobody sees a terminal's edge, no table is cut at one.
+_PIPE_WIDTH = 160
+#: Results; lines are never folded.
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 #: Progress, warnings, errors.
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 

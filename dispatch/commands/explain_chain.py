@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from dispatch.chain_view import ChainView, view_chain
 from dispatch.connection import connect
@@ -68,10 +68,14 @@ def _show_chain(view: ChainView, top: int) -> None:
     out.print(
         f"{view.underlying} ${view.spot:.2f}: {ranking.candidates} candidates, {ranking.qualified} qualify, one may cost ${view.budget_usd:.0f}"
     )
-    table = Table(
-        "contract", "days", "bid", "ask", "spread", "volume", "delta", "dist", "score", "verdict", box=None
+    rows = ranking.rows(top)
+    contract = Column(
+        "contract", no_wrap=True, min_width=max((len(row.occ_symbol) for row in rows), default=0)
     )
-    for row in ranking.rows(top):
+    table = Table(
+        contract, "days", "bid", "ask", "spread", "volume", "delta", "dist", "score", "verdict", box=None
+    )
+    for row in rows:
         table.add_row(
             row.occ_symbol,
             str(row.days_to_expiration),
