@@ -38,6 +38,13 @@ def group() -> None:
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 StrategyOption = Annotated[Strategy, typer.Option("--strategy", help="Whose bands and multiplier apply.")]
+_LABELS = {
+    "risk_pct": "risk",
+    "risk_budget_usd": "risk budget",
+    "max_contracts": "at most",
+    "total_usd": "total",
+    "bound_by": "bound by",
+}
 _PARTS = ("spread", "volume", "delta", "distance", "total")
 
 
@@ -86,11 +93,12 @@ def size(
     as_json: AsJson = False,
 ) -> None:
     """Show tier, budget, contracts and what bound them; both scalings side by side."""
+    params = _params().sizer
     result = explain_size(
         buying_power_usd=_usd("--buying-power", buying_power),
         premium=_usd("--premium", premium),
         strategy=strategy,
-        params=_params().sizer,
+        params=params,
         equity_usd=None if equity is None else _usd("--equity", equity),
         scaling=_scaling(scaling),
     )
@@ -100,9 +108,15 @@ def size(
     scalings: Any = result["scalings"]
     table = Table("", *scalings, box=None)
     for key in next(iter(scalings.values())):
-        table.add_row(key, *(str(by[key]) for by in scalings.values()))
+        table.add_row(_LABELS.get(key, key), *(_with_unit(key, by[key]) for by in scalings.values()))
     out.print(table)
-    out.print(f"configured: {result['scaling']}")
+    out.print(f"chosen: {result['scaling']}; configured: {params.risk_scaling}")
+
+
+def _with_unit(key: str, value: Any) -> str:
+    if key.endswith("_usd"):
+        return f"${value:,.2f}"
+    return f"{value:g}%" if key.endswith("_pct") else str(value)
 
 
 def _params() -> TradingParams:

@@ -78,8 +78,9 @@ def report(
     for code, count in figures["rejections"].items():
         out.print(f"  {count:>5} x {code}")
     out.print(f"refused for want of money: {figures['rejected_for_want_of_money']}")
+    out.print(f"contracts too expensive, in refusals: {figures['contracts_too_expensive']}")
     slippage, taken = figures["slippage_usd_per_share"], figures["signal_to_order_ms"]
-    out.print(f"slippage against the mid: {'-' if slippage is None else f'${slippage:.4f} per share'}")
+    out.print(f"slippage against the mid: {'-' if slippage is None else f'{_usd(slippage)} per share'}")
     out.print(f"signal to acknowledged order, median: {'-' if taken is None else f'{taken:.0f} ms'}")
 
 
@@ -119,6 +120,10 @@ def _back(now: datetime, text: str) -> datetime:
         return now - timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
     except OverflowError:
         raise ConfigError(f"--since: {text} is before the calendar begins") from None
+
+
+def _usd(value: float) -> str:
+    return f"{'-' if value < 0 else ''}${abs(value):.4f}"
 
 
 def _pct(value: float | None) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 
 from dispatch.stories.story import Fate, Story
 from kernel.contracts.messages import OrderStatus, RejectionCode, Ticket
+from services.selector.core.validation import ContractReason
 
 _GOOD_SCORE = 60.0
 _TIGHT_SPREAD_PCT = 5.0
-_FOR_WANT_OF_MONEY = frozenset({RejectionCode.BUYING_POWER_TOO_SMALL})
+_TOO_EXPENSIVE = ContractReason.TOO_EXPENSIVE.value
+_FOR_WANT_OF_MONEY = frozenset({RejectionCode.BUYING_POWER_TOO_SMALL, RejectionCode.RISK_BUDGET_TOO_SMALL})
 
 
 def health_report(stories: Sequence[Story]) -> dict[str, Any]:
@@ -28,6 +30,9 @@ def health_report(stories: Sequence[Story]) -> dict[str, Any]:
         "sizes": _sizes([s.ticket for s in stories if s.ticket]),
         "rejections": {code.value: count for code, count in refusals.most_common()},
         "rejected_for_want_of_money": sum(refusals[code] for code in _FOR_WANT_OF_MONEY),
+        "contracts_too_expensive": sum(
+            s.rejection.rejects.get(_TOO_EXPENSIVE, 0) for s in stories if s.rejection
+        ),
         "orders": sum(s.reached_venue for s in stories),
         "fills": sum(s.fate is Fate.FILLED for s in stories),
         "slippage_usd_per_share": _average(_slippages(stories)),

@@ -6,8 +6,12 @@ from dispatch.stories import archive
 from dispatch.stories.health_report import health_report
 from dispatch.stories.story import Library
 from dispatch.stories.telling import tell
+from kernel.contracts.messages import RejectionCode
+from kernel.contracts.topics import REJECTIONS, SIGNALS
 from kernel.domain.errors import ConfigError
-from tests.fakes.stories import filled, library_of, records, refused, story_of
+from kernel.stream.stage import Emission
+from kernel.testing.builders import a_signal
+from tests.fakes.stories import a_rejection, filled, library_of, records, refused, story_of
 
 
 def test_a_story_is_told_from_signal_to_fill_with_the_time_between() -> None:
@@ -72,3 +76,19 @@ def test_the_report_of_nothing_is_empty_not_an_error() -> None:
     figures = health_report([])
     assert figures["signals"] == 0
     assert figures["score_above_60_pct"] is None
+
+
+def test_both_refusals_for_want_of_money_count_and_so_do_contracts_that_cost_too_much() -> None:
+    noes = [
+        a_rejection("one", RejectionCode.RISK_BUDGET_TOO_SMALL, rejects={}),
+        a_rejection("two", RejectionCode.BUYING_POWER_TOO_SMALL, rejects={}),
+        a_rejection("three", rejects={"TOO_EXPENSIVE": 30, "VOLUME_TOO_LOW": 4}),
+    ]
+    causes = ("one", "two", "three")
+    told = [
+        [Emission(SIGNALS, a_signal(cause)), Emission(REJECTIONS, no)]
+        for cause, no in zip(causes, noes, strict=True)
+    ]
+    figures = health_report(library_of(*told).signals())
+    assert figures["rejected_for_want_of_money"] == 2
+    assert figures["contracts_too_expensive"] == 30
