@@ -32,7 +32,8 @@ def summarise(
     `at_start`: the account before the first signal, for rows whose decision read none.
     """
     rejected = [s for s in stories if s.fate is Fate.REJECTED]
-    latencies_ms = sorted(_latencies_ms(stories, accepted, intended_at))
+    taken_ms = _latencies_ms(stories, accepted, intended_at)
+    latencies_ms = sorted(taken_ms.values())
     return {
         "signals": len(intended_at),
         "selections": sum(s.selection is not None for s in stories),
@@ -48,7 +49,9 @@ def summarise(
             "p99": _percentile(latencies_ms, 99),
             "max": latencies_ms[-1] if latencies_ms else None,
         },
-        "executions": [execution_row(s, at_start) for s in stories],
+        "executions": [
+            execution_row(s, at_start) | {"signal_to_order_ms": taken_ms.get(s.signal_id)} for s in stories
+        ],
     }
 
 
@@ -141,15 +144,18 @@ def _account(story: Story) -> AccountView | None:
 
 def _latencies_ms(
     stories: Iterable[Story], accepted: Iterable[AcceptedOrder], intended_at: Mapping[str, datetime]
-) -> Iterable[float]:
+) -> dict[str, float]:
+    """Return signal id → milliseconds from when it was meant to be sent until the venue accepted its order."""
     first_accepted: dict[str, datetime] = {}
     for order in sorted(accepted, key=lambda o: o.wall_at):
         first_accepted.setdefault(order.client_order_id, order.wall_at)
+    taken_ms: dict[str, float] = {}
     for story in stories:
         client_order_id = next((step.client_order_id for step in story.executions), None)
         if client_order_id in first_accepted and story.signal_id in intended_at:
             taken = first_accepted[client_order_id] - intended_at[story.signal_id]
-            yield round(taken.total_seconds() * 1000, 3)
+            taken_ms[story.signal_id] = round(taken.total_seconds() * 1000, 3)
+    return taken_ms
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float | None:

@@ -29,6 +29,8 @@ def test_orders_and_rejections_add_up_to_the_signals() -> None:
     assert summary["duplicate_orders"] == 0
     assert summary["latency_ms"] == {"p50": 30.0, "p90": 30.0, "p99": 30.0, "max": 30.0}
     assert all_accounted_for(summary)
+    taken = {row["signal_id"]: row["signal_to_order_ms"] for row in summary["executions"]}
+    assert taken == {signal_id("one"): 30.0, signal_id("two"): None}
 
 
 def test_a_signal_that_vanished_is_noticed() -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_both_refusals_for_want_of_money_count_and_so_do_contracts_that_cost_too
         a_rejection("three", rejects={"TOO_EXPENSIVE": 30, "VOLUME_TOO_LOW": 4}),
     ]
     causes = ("one", "two", "three")
-    told = [
+    told: list[list[Emission[Any]]] = [
         [Emission(SIGNALS, a_signal(cause)), Emission(REJECTIONS, no)]
         for cause, no in zip(causes, noes, strict=True)
     ]
