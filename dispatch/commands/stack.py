@@ -31,6 +31,16 @@ def up(
     speed: Speed = 1.0,
     fill_model: FillRule = FillModel.MID,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the synthetic market.")] = 0,
+    signals_port: Annotated[
+        int | None,
+        typer.Option(
+            "--signals-port",
+            envvar="DISPATCH_HTTP_PORT",
+            min=0,
+            max=65535,
+            help="Where alerts are taken (default: a free port).",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget the last run's topics, ledger and venue.")
     ] = False,
@@ -40,6 +50,7 @@ def up(
         {
             "run_folder": default_run_folder().path,
             "fresh": fresh,
+            "signals_port": signals_port,
             "params_file": ServiceSettings.from_env(os.environ).params_file,
             "market": market,
             "symbol": symbol,

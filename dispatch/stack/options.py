@@ -29,6 +29,8 @@ class StackOptions(BaseModel):
     stages: tuple[StageName, ...] = STAGES
     #: Processes per stage; a stage that is not named has one.
     workers: Mapping[StageName, int] = Field(default_factory=dict)
+    #: Where the signals stage listens; None or 0: a free port, another at every start.
+    signals_port: int | None = Field(default=None, ge=0, le=65535)
     topic_prefix: str = DEFAULT_PREFIX
     partitions: int = Field(default=4, ge=1)
     params_file: Path = PROJECT_ROOT / "config" / "trading_params.json"

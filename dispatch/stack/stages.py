@@ -55,8 +55,9 @@ def start_stages(options: StackOptions, folder: RunFolder, environment: Mapping[
         for stage in options.stages
         for number in range(1, options.workers.get(stage, 1) + 1)
     ]
+    chosen = {"signals": options.signals_port}
     return [
-        start_stage(stage, name, port, folder, environment)
+        start_stage(stage, name, chosen.get(name) or port, folder, environment)
         for (stage, name), port in zip(names, free_ports(len(names)), strict=True)
     ]
 

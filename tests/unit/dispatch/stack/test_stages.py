@@ -65,12 +65,22 @@ def test_every_worker_of_a_stage_has_its_own_name_port_and_log(
         asked.append(spec)
         return ChildProcess(spec, None)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stages.ChildProcess, "start", start)
-    options = StackOptions(run_folder=tmp_path, stages=("selector", "sizer"), workers={"selector": 2})
+    monkeypatch.setattr(ChildProcess, "start", start)
+    options = StackOptions(
+        run_folder=tmp_path,
+        stages=("signals", "selector", "sizer"),
+        workers={"selector": 2},
+        signals_port=8080,
+    )
     parts = stages.start_stages(options, RunFolder(tmp_path), {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
-    assert [spec.name for spec in asked] == ["selector", "selector-2", "sizer"]
-    assert [list(spec.command)[-1] for spec in asked] == ["services.selector"] * 2 + ["services.sizer"]
-    assert len({part.port for part in parts}) == 3
+    assert [spec.name for spec in asked] == ["signals", "selector", "selector-2", "sizer"]
+    assert [list(spec.command)[-1] for spec in asked] == [
+        "services.signals",
+        *["services.selector"] * 2,
+        "services.sizer",
+    ]
+    assert len({part.port for part in parts}) == 4
+    assert parts[0].port == 8080
     assert [spec.environment["DISPATCH_HTTP_PORT"] for spec in asked] == [str(part.port) for part in parts]
     assert {spec.environment["KAFKA_BOOTSTRAP_SERVERS"] for spec in asked} == {"127.0.0.1:1"}
-    assert len({spec.log_path for spec in asked}) == 3
+    assert len({spec.log_path for spec in asked}) == 4
