@@ -16,6 +16,8 @@ from kernel.domain.errors import UndecodableMessage
 
 MARKER = b"\xc3\x01"
 _HEADER_BYTES = 10
+#: How much of a wrong value an error quotes.
+_QUOTED_CHARS = 100
 
 M = TypeVar("M", bound=Message)
 
@@ -66,4 +68,6 @@ class Codec:
 def _first_problem(name: str, error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in problem["loc"])
-    return f"{name}.{where}: {problem['msg']} (was {problem['input']!r})"
+    was = repr(problem["input"])
+    shown = was if len(was) <= _QUOTED_CHARS else f"{was[:_QUOTED_CHARS]}… {len(was)} characters"
+    return f"{name}.{where}: {problem['msg']} (was {shown})"

@@ -8,8 +8,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
-from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEFAULT_PREFIX
+from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEAD_SUFFIX, DEFAULT_PREFIX
 from kernel.domain.errors import TransientError
+from kernel.stream.producer import MAX_DEAD_LETTER_BYTES
 
 _DAY_MS = 86_400_000
 _TOPIC_ALREADY_EXISTS = 36
@@ -38,7 +39,7 @@ async def create_topics(bootstrap_servers: str, settings: TopicSettings) -> list
             name=name,
             num_partitions=settings.partitions,
             replication_factor=settings.replicas,
-            topic_configs={"retention.ms": str(_retention_days(name, settings) * _DAY_MS)},
+            topic_configs=_topic_configs(name, settings),
         )
         for name in topic_names(settings.prefix)
     ]
@@ -61,8 +62,13 @@ async def list_topics(bootstrap_servers: str, prefix: str = DEFAULT_PREFIX) -> d
     return {d["topic"]: len(d["partitions"]) for d in sorted(described, key=lambda d: d["topic"])}
 
 
-def _retention_days(name: str, settings: TopicSettings) -> int:
-    return settings.dead_retention_days if name.endswith(".dead") else settings.retention_days
+def _topic_configs(name: str, settings: TopicSettings) -> dict[str, str]:
+    if not name.endswith(DEAD_SUFFIX):
+        return {"retention.ms": str(settings.retention_days * _DAY_MS)}
+    return {
+        "retention.ms": str(settings.dead_retention_days * _DAY_MS),
+        "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
+    }
 
 
 @asynccontextmanager

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from kernel.stream.producer import Header
 
 _PREFIX = "__streams.errors."
+#: A reason may quote what it is about; a header is no place for all of it.
+_REASON_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class DeadLetter:
         """Return the record headers that say where it came from and why it is here."""
         figures = {
             "exception": self.error,
-            "message": self.reason,
+            "message": self.reason[:_REASON_CHARS],
             "topic": self.topic,
             "partition": str(self.partition),
             "offset": str(self.offset),

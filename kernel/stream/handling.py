@@ -23,8 +23,6 @@ from kernel.stream.stage import Emissions, Stage
 
 In = TypeVar("In", bound=Message)
 _log = get_logger()
-#: About two minutes: after that the producer itself may be broken (an idempotent one can be), a new process is not.
-_WRITE_ATTEMPTS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +78,7 @@ class Handler(Generic[In]):
         await self._write(lambda: self.publisher.publish(emissions))
 
     async def _write(self, work: Callable[[], Awaitable[None]]) -> None:
-        await retry_in_place(work, stage=self.name, health=self.health, attempts_max=_WRITE_ATTEMPTS)
+        await retry_in_place(work, stage=self.name, health=self.health)
 
     async def _bury(self, record: RawRecord, error: UnprocessableError) -> None:
         letter = DeadLetter(

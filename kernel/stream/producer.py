@@ -1,7 +1,8 @@
 """Writes messages to Kafka: idempotent, acknowledged by all replicas before `publish` returns."""
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
@@ -9,7 +10,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from kernel.contracts.codec import Codec
 from kernel.contracts.topics import EVIDENCE
-from kernel.domain.errors import TransientError, UnprocessableError
+from kernel.domain.errors import InvariantBroken, TransientError, UnprocessableError
 from kernel.runtime.metrics import EMITTED
 from kernel.stream.stage import Emission, Emissions
 
@@ -17,6 +18,10 @@ Header = tuple[str, bytes]
 
 #: Evidence of a large chain is some 100 KB; ten times that leaves room and still bounds a mistake.
 MAX_MESSAGE_BYTES = 1_048_576
+#: A dead letter is its message and headers that say why, so its topics and its producer must take more.
+MAX_DEAD_LETTER_BYTES = 2 * MAX_MESSAGE_BYTES
+#: A producer that has failed for so long may be broken for good (an idempotent one can be); a new process has a new one.
+_FAILING_LIMIT_S = 120.0
 
 
 class LogUnavailable(TransientError):
@@ -26,12 +31,21 @@ class LogUnavailable(TransientError):
 class KafkaPublisher:
     """One producer per process. Use as an async context manager."""
 
-    def __init__(self, bootstrap_servers: str, prefix: str, stage: str) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        prefix: str,
+        stage: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._prefix = prefix
         self._stage = stage
         self._codec = Codec()
         self._producer: AIOKafkaProducer | None = None
+        self._monotonic = monotonic
+        self._failing_since_s: float | None = None
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
@@ -39,7 +53,7 @@ class KafkaPublisher:
             client_id=f"dispatch-{self._stage}",
             enable_idempotence=True,  # implies acks=all
             linger_ms=0,
-            max_request_size=MAX_MESSAGE_BYTES,
+            max_request_size=MAX_DEAD_LETTER_BYTES,
             request_timeout_ms=10_000,
         )
         try:
@@ -54,8 +68,8 @@ class KafkaPublisher:
         await asyncio.wait_for(self._producer.stop(), 10)
 
     async def publish(self, emissions: Emissions) -> None:
-        """Write `emissions` in order; returns when all are acknowledged, raises LogUnavailable if one was not, and
-        UnprocessableError if one is too large ever to be.
+        """Write `emissions` in order; returns when all are acknowledged, raises LogUnavailable if one was not,
+        UnprocessableError if one is too large ever to be, and InvariantBroken after two minutes without a success.
 
         Evidence is acknowledged before anything else is sent: no decision is ever seen whose grounds are not kept.
         """
@@ -82,14 +96,26 @@ class KafkaPublisher:
         assert self._producer is not None, "the publisher was not opened"
         try:
             future: asyncio.Future[Any] = await self._producer.send(topic, value, key=key, headers=headers)
-        except MessageSizeTooLargeError as e:
-            raise UnprocessableError(f"a message is too large for {topic}: {e}") from e
         except KafkaError as e:
-            raise LogUnavailable(f"Kafka took no message for {topic}: {type(e).__name__}: {e}") from e
+            raise self._failure(e, topic) from e
         return future
 
     async def _acknowledged(self, sent: list[asyncio.Future[Any]]) -> None:
         try:
             await asyncio.gather(*sent)
         except KafkaError as e:
-            raise LogUnavailable(f"Kafka did not acknowledge: {type(e).__name__}: {e}") from e
+            raise self._failure(e, "its topic") from e
+        self._failing_since_s = None
+
+    def _failure(self, error: KafkaError, topic: str) -> Exception:
+        """Return what a failed write means: too large for ever, broken for too long, or to be tried again."""
+        if isinstance(error, MessageSizeTooLargeError):
+            return UnprocessableError(f"a message is too large for {topic}: {error}")
+        now_s = self._monotonic()
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        if now_s - self._failing_since_s > _FAILING_LIMIT_S:
+            return InvariantBroken(
+                f"Kafka has taken nothing for {now_s - self._failing_since_s:.0f} s: {error}"
+            )
+        return LogUnavailable(f"Kafka did not acknowledge: {type(error).__name__}: {error}")

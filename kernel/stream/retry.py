@@ -16,26 +16,18 @@ _LONGEST_S = 10.0
 _log = get_logger()
 
 
-async def retry_in_place(
-    work: Callable[[], Awaitable[T]], *, stage: str, health: Health, attempts_max: int | None = None
-) -> T:
+async def retry_in_place(work: Callable[[], Awaitable[T]], *, stage: str, health: Health) -> T:
     """Run `work` until it does not raise TransientError, backing off from 0.1 s to 10 s with jitter.
 
-    Without `attempts_max` there is no limit: giving up would lose the message. With it, the last TransientError is
-    raised: the process stops and starts afresh (for a client that may be broken for good). Meanwhile readiness says
-    what is missing, and nothing is acknowledged.
+    There is no limit: giving up would lose the message. Readiness says what is missing, and nothing is acknowledged.
     """
     delay_s = _FIRST_S
-    attempt = 0
     troubles: set[str] = set()
     while True:
         try:
             result = await work()
         except TransientError as e:
             kind = type(e).__name__
-            attempt += 1
-            if attempt == attempts_max:
-                raise
             RETRIES.labels(stage, kind).inc()
             health.progressed()
             health.troubled(kind, str(e))

@@ -11,6 +11,7 @@ Faust joins the group, assigns partitions and commits offsets; decoding, dead le
 
 import asyncio
 from collections.abc import Hashable
+from functools import partial
 from typing import Any
 
 import faust
@@ -19,6 +20,7 @@ from faust.types import EventT, StreamT
 
 from kernel.domain.errors import InvariantBroken
 from kernel.runtime.logging import get_logger
+from kernel.stream.acks import Arrival, InOrderAcks
 from kernel.stream.handling import Handler, RawRecord
 from kernel.stream.lanes import Lanes
 
@@ -27,6 +29,8 @@ _log = get_logger()
 MAX_IN_FLIGHT = 16
 _SESSION_TIMEOUT_S = 10.0
 _STOP_DEADLINE_S = 10.0
+#: What is under way at a SIGTERM usually ends in milliseconds; a venue that hangs must not hold the process for long.
+_DRAIN_DEADLINE_S = 5.0
 _WATCH_EVERY_S = 10.0
 #: Longer than a rebalance with a slow member; shorter than a trader's patience.
 _SILENT_LIMIT_S = 60.0
@@ -51,6 +55,7 @@ class Worker:
     async def run(self) -> None:
         """Consume until cancelled; raises what broke the handler."""
         self._lanes = Lanes(MAX_IN_FLIGHT)
+        self._acks = InOrderAcks()
         self._app.on_partitions_assigned.connect(self._joined, weak=False)
         await self._app.start()
         watch = asyncio.create_task(self._watch(), name="consumer watch")
@@ -63,6 +68,7 @@ class Worker:
             watch.cancel()
             failure.cancel()
             await asyncio.gather(watch, failure, return_exceptions=True)
+            await self._lanes.drain(_DRAIN_DEADLINE_S)
             await self._stop()
 
     async def _joined(self, *_: object, **__: object) -> None:
@@ -70,9 +76,10 @@ class Worker:
 
     async def _consume(self, stream: StreamT[bytes]) -> None:
         async for event in stream.noack().events():  # type: ignore[attr-defined]
-            await self._lanes.submit(_lane(event), lambda event=event: self._handle(event))  # type: ignore[misc]
+            arrival = self._acks.arrived(event.message.partition, event.ack)
+            await self._lanes.submit(_lane(event), partial(self._handle, event, arrival))
 
-    async def _handle(self, event: EventT[bytes]) -> None:
+    async def _handle(self, event: EventT[bytes], arrival: Arrival) -> None:
         message = event.message
         await self._handler.handle_record(
             RawRecord(
@@ -83,7 +90,7 @@ class Worker:
                 value=message.value,
             )
         )
-        event.ack()
+        self._acks.finished(arrival)
 
     async def _watch(self) -> None:
         """Raise InvariantBroken when records wait and none has arrived or finished for too long."""

@@ -12,7 +12,7 @@ from kernel.contracts.messages import Selection, Signal
 from kernel.contracts.topics import EVIDENCE, SELECTIONS, SIGNALS, Topic
 from kernel.domain.errors import InvariantBroken, UnprocessableError, VenueUnavailable
 from kernel.runtime.health import Health
-from kernel.stream.admin import TopicSettings, create_topics, list_topics, topic_names
+from kernel.stream.admin import TopicSettings, create_topics, group_lag, list_topics, topic_names
 from kernel.stream.dead_letter import read_headers
 from kernel.stream.handling import Handler
 from kernel.stream.producer import MAX_MESSAGE_BYTES, KafkaPublisher
@@ -227,3 +227,61 @@ async def test_a_message_too_large_for_the_log_can_never_be_written(broker: Brok
     async with KafkaPublisher(broker.bootstrap, broker.prefix, "test") as publisher:
         with pytest.raises(UnprocessableError, match="too large"):
             await publisher.publish([Emission(topic, an_evidence(items=(item,)))])  # type: ignore[type-var]
+
+
+class GatedStage(EchoStage):
+    """An EchoStage that keeps the signals of `held` until the gate opens."""
+
+    def __init__(self, *held: str) -> None:
+        super().__init__()
+        self.held = set(held)
+        self.gate = asyncio.Event()
+
+    async def handle(self, message: Signal) -> Emissions:
+        if message.external_id in self.held:
+            self.seen.append(message.external_id or "")
+            await self.gate.wait()
+        return await super().handle(message)
+
+
+@pytest.mark.parametrize("before", [0, 6])
+async def test_a_record_still_in_hand_holds_back_the_offset_of_those_done_after_it(
+    kafka_bootstrap: str, topic_prefix: str, before: int
+) -> None:
+    """Stopped while the first of its records is in hand, with or without an offset committed before it."""
+    await create_topics(kafka_bootstrap, TopicSettings(prefix=topic_prefix, partitions=1))
+    broker = Broker(kafka_bootstrap, topic_prefix)
+    group, topic = f"{topic_prefix}echo", SIGNALS.full_name(topic_prefix)
+
+    async def lag_is(expected: int) -> bool:
+        return await group_lag(kafka_bootstrap, group, topic) == expected
+
+    await broker.send(before)
+    stage = GatedStage(str(before))
+    async with broker.worker(stage) as working:
+        await eventually(broker.all_answered, working)
+        await eventually(lambda: lag_is(0), working)
+        await broker.send(4, start=before)
+        others = {signal.meta.id for signal in broker.sent if signal.external_id != str(before)}
+
+        async def others_answered() -> bool:
+            return await broker.answered() == others
+
+        await eventually(others_answered, working)
+        await asyncio.sleep(1.5)  # longer than the commit interval: what may be committed is
+        assert await lag_is(4)
+
+    again = EchoStage()
+    async with broker.worker(again) as working:
+        await eventually(broker.all_answered, working)
+        await eventually(lambda: lag_is(0), working)
+    assert str(before) in again.seen
+
+
+async def test_garbage_as_large_as_a_topic_takes_is_buried_whole(broker: Broker) -> None:
+    value = b"x" * (MAX_MESSAGE_BYTES - 200)
+    async with broker.worker(EchoStage()) as working:
+        await broker.send_raw(value)
+        await eventually(broker.buried, working)
+    (letter,) = await broker.buried()
+    assert letter.value == value

@@ -1,6 +1,6 @@
 import pytest
 
-from kernel.domain.errors import DatabaseUnavailable, TransientError, UnprocessableError, VenueUnavailable
+from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
 from kernel.runtime.health import Health
 from kernel.stream.retry import retry_in_place
 
@@ -19,8 +19,8 @@ class Work:
         return "done"
 
 
-async def retried(work: Work, health: Health | None = None, attempts_max: int | None = None) -> str:
-    return await retry_in_place(work, stage="test", health=health or Health(), attempts_max=attempts_max)
+async def retried(work: Work, health: Health | None = None) -> str:
+    return await retry_in_place(work, stage="test", health=health or Health())
 
 
 async def test_work_that_succeeds_is_done_once(naps: list[float]) -> None:
@@ -47,13 +47,6 @@ async def test_what_cannot_pass_is_raised_at_once(error: Exception, naps: list[f
     with pytest.raises(type(error)):
         await retried(work)
     assert (work.calls, naps) == (1, [])
-
-
-async def test_with_a_limit_the_last_failure_is_raised(naps: list[float]) -> None:
-    work = Work(*[TransientError("away")] * 5)
-    with pytest.raises(TransientError):
-        await retried(work, attempts_max=3)
-    assert (work.calls, len(naps)) == (3, 2)
 
 
 async def test_meanwhile_the_process_is_not_ready_and_says_what_is_missing(naps: list[float]) -> None:

@@ -1,0 +1,73 @@
+"""What a failed write means, without a broker."""
+
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+
+from kernel.domain.errors import InvariantBroken, UnprocessableError
+from kernel.stream.producer import KafkaPublisher, LogUnavailable
+
+
+class FailingProducer:
+    """Raises `error` for every record, or takes it."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    async def send(self, *_: Any, **__: Any) -> Any:
+        async def answer() -> None:
+            if self.error is not None:
+                raise self.error
+
+        return answer()
+
+
+def a_publisher() -> tuple[KafkaPublisher, FailingProducer, list[float]]:
+    now = [0.0]
+    publisher = KafkaPublisher("nowhere:9", "test.", "test", monotonic=lambda: now[0])
+    producer = FailingProducer()
+    publisher._producer = producer  # type: ignore[assignment]
+    return publisher, producer, now
+
+
+async def write(publisher: KafkaPublisher) -> None:
+    await publisher.publish_raw("test.signals", b"SPY", b"value")
+
+
+async def test_a_broker_that_is_away_is_tried_again() -> None:
+    publisher, producer, _ = a_publisher()
+    producer.error = KafkaConnectionError("away")
+    with pytest.raises(LogUnavailable):
+        await write(publisher)
+
+
+async def test_a_record_the_broker_calls_too_large_is_never_tried_again() -> None:
+    publisher, producer, _ = a_publisher()
+    producer.error = MessageSizeTooLargeError("too large")
+    with pytest.raises(UnprocessableError):
+        await write(publisher)
+
+
+async def test_a_producer_that_fails_for_two_minutes_stops_the_process() -> None:
+    publisher, producer, now = a_publisher()
+    producer.error = KafkaConnectionError("away")
+    for at in (0.0, 60.0, 120.0):
+        now[0] = at
+        with pytest.raises(LogUnavailable):
+            await write(publisher)
+    now[0] = 120.1
+    with pytest.raises(InvariantBroken, match="taken nothing for 120 s"):
+        await write(publisher)
+
+
+async def test_a_success_in_between_begins_the_count_anew() -> None:
+    publisher, producer, now = a_publisher()
+    producer.error = KafkaConnectionError("away")
+    with pytest.raises(LogUnavailable):
+        await write(publisher)
+    now[0], producer.error = 100.0, None
+    await write(publisher)
+    now[0], producer.error = 200.0, KafkaConnectionError("away again")
+    with pytest.raises(LogUnavailable):
+        await write(publisher)
