@@ -75,7 +75,7 @@ def test_money_in_flight_lowers_the_budget_as_if_the_venue_held_it_but_not_the_t
 
 def test_the_tier_of_an_account_above_its_equity_is_not_lowered_by_money_in_flight():
     """Lowered, a ticket in flight would turn 12 % into 25 %."""
-    assert decide(an_account("5000", equity="1000"), in_flight="2000").budget.tier.name == "small"
+    assert decide(an_account("5000", equity="1000"), in_flight="3500").budget.tier.name == "small"
 
 
 def test_two_signals_at_once_do_not_both_get_a_quarter_of_the_same_thousand():
