@@ -8,6 +8,7 @@ from pathlib import Path
 from dispatch.stack.errors import StackError
 from dispatch.stack.options import RunFolder, default_run_folder
 from dispatch.stack.state import StackState, read_state
+from kernel.domain.errors import ConfigError
 from kernel.runtime.settings import ServiceSettings
 
 
@@ -62,8 +63,13 @@ def connect(environ: Mapping[str, str] = os.environ) -> Connection:
 
 
 def connection_from(environment: Mapping[str, str]) -> Connection:
-    """Return the connection that variables describe."""
-    return Connection(ServiceSettings.from_env(environment), environment)
+    """Return the connection that variables describe; raises ConfigError on values that cannot be."""
+    settings = ServiceSettings.from_env(environment)
+    for server in settings.kafka_bootstrap_servers.split(","):
+        _, colon, port = server.rpartition(":")
+        if colon and not port.isdecimal():
+            raise ConfigError(f"KAFKA_BOOTSTRAP_SERVERS: {server!r} is not host:port")
+    return Connection(settings, environment)
 
 
 def last_demo_archive(environ: Mapping[str, str] = os.environ) -> Path:

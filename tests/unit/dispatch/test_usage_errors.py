@@ -133,3 +133,11 @@ def test_the_last_demo_is_named_when_its_messages_are_read(
     told = capsys.readouterr()
     assert "the last demo's messages" in told.err
     assert "order FILLED" in told.out
+
+
+def test_a_broker_without_a_port_number_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:abc")
+    assert run(monkeypatch, "topics", "list") == 2
+    assert "KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:abc' is not host:port" in capsys.readouterr().err

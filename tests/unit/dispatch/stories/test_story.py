@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,10 @@ def test_a_signal_alone_is_pending() -> None:
     ],
 )
 def test_an_order_without_fill_is_told_by_its_last_step(status: OrderStatus, fate: Fate) -> None:
-    steps = [Emission(SIGNALS, a_signal("one")), Emission(EXECUTIONS, an_execution("one", 1, status))]
+    steps: list[Emission[Any]] = [
+        Emission(SIGNALS, a_signal("one")),
+        Emission(EXECUTIONS, an_execution("one", 1, status)),
+    ]
     assert story_of(steps).fate is fate
 
 
@@ -42,7 +46,7 @@ def test_a_cancelled_order_that_was_partly_filled_counts_as_filled() -> None:
 
 
 def test_an_order_the_venue_refused_is_a_rejection() -> None:
-    steps = [
+    steps: list[Emission[Any]] = [
         Emission(SIGNALS, a_signal("one")),
         Emission(EXECUTIONS, an_execution("one", 1, OrderStatus.REJECTED, venue_order_id=None)),
         Emission(REJECTIONS, a_rejection("one")),
