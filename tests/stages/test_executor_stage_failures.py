@@ -134,13 +134,13 @@ async def test_a_claim_counts_though_another_worker_moved_the_order_on(desk: Des
         order = desk.orders.orders[ORDER_ID]
         step = Steps(Origin("executor", "test", "test")).doubt(order, "left without an answer", NOW)
         desk.orders.orders[ORDER_ID] = step.order
+        desk.clock.set(TICKET.expires_at + timedelta(minutes=1))
 
     desk.orders.before_change = other_worker
 
     for _ in range(2):
         with pytest.raises(VenueUnavailable):
             await desk.deliver()
-        desk.clock.set(TICKET.expires_at + timedelta(minutes=1))
 
     assert desk.orders.orders[ORDER_ID].status is S.UNKNOWN
     assert not desk.orders.rejections
