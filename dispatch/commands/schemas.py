@@ -4,9 +4,9 @@ import sys
 from typing import Annotated
 
 import typer
-from kernel.contracts.compatibility import check_contracts
 
 from dispatch.console import out, write_json
+from kernel.contracts.compatibility import check_contracts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The contracts of record.")
 
