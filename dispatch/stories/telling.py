@@ -99,7 +99,7 @@ def _ticket(m: Any) -> tuple[str, list[str]]:
     return (
         f"ticket: buy {m.contracts} at ${m.limit_price:.2f}, never above ${m.price_ceiling:.2f}",
         [
-            _account(account),
+            _account(account, m.in_flight_usd),
             (
                 f"min(floor({account.risk_budget_usd:.2f} / {per_risk:.2f}) = {_floor(account.risk_budget_usd, per_risk)},"
                 f" cap {m.max_contracts}, floor({available:.2f} / {per_cost:.2f}) = {_floor(available, per_cost)})"
@@ -148,10 +148,12 @@ _TELLERS: Mapping[type[Message], Callable[[Any], tuple[str, list[str]]]] = {
 }
 
 
-def _account(account: AccountView) -> str:
+def _account(account: AccountView, in_flight_usd: Decimal = Decimal(0)) -> str:
+    less = f" less ${in_flight_usd:,.2f} in flight" if in_flight_usd else ""
     return (
         f"account {account.account_id}: tier {account.tier}, equity ${account.equity_usd:,.2f}, options buying power"
-        f" ${account.options_buying_power_usd:,.2f}, {account.risk_pct.normalize():f}% = ${account.risk_budget_usd:,.2f} per trade"
+        f" ${account.options_buying_power_usd:,.2f}{less}, {account.risk_pct.normalize():f}% ="
+        f" ${account.risk_budget_usd:,.2f} per trade"
     )
 
 
