@@ -27,20 +27,20 @@ def test_the_score_and_its_four_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("buying_power", "strategy", "tier", "risk_pct", "budget", "contracts", "cap"),
+    ("account", "expected"),
     [
-        ("1000", "day_trade", "tiny", 25.0, 250.0, 1, 2),
-        ("5000", "day_trade", "small", 12.0, 600.0, 2, 3),
-        ("100000", "day_trade", "large", 1.0, 1000.0, 4, 10),
-        ("93000", "swing", "large", 2.0, 1860.0, 7, 10),
+        (("1000", "day_trade"), ("tiny", 25.0, 250.0, 1, 2)),
+        (("5000", "day_trade"), ("small", 12.0, 600.0, 2, 3)),
+        (("100000", "day_trade"), ("large", 1.0, 1000.0, 4, 10)),
+        (("93000", "swing"), ("large", 2.0, 1860.0, 7, 10)),
     ],
 )
 def test_the_size_and_what_bound_it(
-    buying_power: str, strategy: str, tier: str, risk_pct: float, budget: float, contracts: int, cap: int
+    account: tuple[str, str], expected: tuple[str, float, float, int, int]
 ) -> None:
+    buying_power, strategy = account
     size = explained("size", "--buying-power", buying_power, "--premium", "2.50", "--strategy", strategy)
-    assert size["tier"] == tier
-    assert (size["risk_pct"], size["risk_budget_usd"]) == (risk_pct, budget)
-    assert (size["contracts"], size["max_contracts"]) == (contracts, cap)
-    assert size["total_usd"] == contracts * 250.0
+    keys = ("tier", "risk_pct", "risk_budget_usd", "contracts", "max_contracts")
+    assert tuple(size[key] for key in keys) == expected
+    assert size["total_usd"] == expected[3] * 250.0
     assert size["bound_by"] == "risk_budget"
