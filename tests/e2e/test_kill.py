@@ -52,8 +52,8 @@ def test_a_killed_stage_loses_and_doubles_nothing(tmp_path: Path) -> None:
     )
     with LocalStack(options, given={}) as stack:
         connection = connection_from({**os.environ, **stack.environment})
-        victims = ["selector", "sizer", "executor", "selector-2", "executor-2"]
-        killer = threading.Thread(target=_kill_in_turn, args=(stack, victims, SIGNALS * PACE_S / 6))
+        victims = ["signals", "selector", "sizer", "executor", "selector-2", "executor-2"]
+        killer = threading.Thread(target=_kill_in_turn, args=(stack, victims, SIGNALS * PACE_S / 7))
         killer.start()
         summary = _run(connection, SIGNALS)
         killer.join()
