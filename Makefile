@@ -80,13 +80,18 @@ test-integration: setup ## tests that need real Kafka or Postgres
 bench: setup ## the figures of performance as JSON
 	$(PY) -m benchmarks $(ARGS)
 
+.PHONY: docs
+docs: setup ## write the generated reference pages and .env.example anew
+	$(PY) -m tests.architecture.reference_pages
+	$(PY) -m tests.architecture.env_example
+
 ##@ Containers
 .PHONY: compose-build compose-up compose-down
 compose-build: ## build the services' image
 	docker compose build $(ARGS)
 
 compose-up: ## the same stack from images; returns when all is healthy
-	docker compose up --detach --wait $(ARGS)
+	docker compose up --detach --wait --build $(ARGS)
 
 compose-down: ## stop it and forget its data
 	docker compose down --volumes --remove-orphans $(ARGS)
