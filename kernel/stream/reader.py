@@ -79,10 +79,6 @@ class LogReader:
                 for record in records:
                     yield _stored(record)
 
-    async def to_start(self) -> None:
-        """Go back to the first record of every partition."""
-        await self._open.seek_to_beginning()
-
     async def to_now(self) -> None:
         """Skip everything written so far."""
         await self._open.seek_to_end()
