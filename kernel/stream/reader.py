@@ -42,9 +42,11 @@ class LogReader:
         try:
             await self._consumer.start()
             self._consumer.assign([tp for topic in self._topics for tp in await self._partitions(topic)])
-        except KafkaError as e:
+        except BaseException as e:
             await self._consumer.stop()
-            raise TransientError(f"Kafka at {self._bootstrap_servers} did not answer: {e}") from e
+            if isinstance(e, KafkaError):
+                raise TransientError(f"Kafka at {self._bootstrap_servers} did not answer: {e}") from e
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -98,7 +100,8 @@ class LogReader:
 
     async def _metadata(self, topic: str) -> set[int] | None:
         client = self._open._client  # noqa: SLF001 - the public way subscribes to a group
-        await client.add_topic(topic)
+        client.add_topic(topic)  # by itself it asks the broker only the first time it is told of a topic
+        await client.force_metadata_update()
         numbers: set[int] | None = client.cluster.partitions_for_topic(topic)
         return numbers
 

@@ -10,7 +10,7 @@ import pytest
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Selection, Signal
 from kernel.contracts.topics import EVIDENCE, SELECTIONS, SIGNALS, Topic
-from kernel.domain.errors import InvariantBroken, UnprocessableError, VenueUnavailable
+from kernel.domain.errors import InvariantBroken, TransientError, UnprocessableError, VenueUnavailable
 from kernel.runtime.health import Health
 from kernel.stream.admin import TopicSettings, create_topics, group_lag, list_topics, topic_names
 from kernel.stream.dead_letter import read_headers
@@ -285,3 +285,23 @@ async def test_garbage_as_large_as_a_topic_takes_is_buried_whole(broker: Broker)
         await eventually(broker.buried, working)
     (letter,) = await broker.buried()
     assert letter.value == value
+
+
+async def test_a_reader_waits_for_a_topic_that_is_being_made(kafka_bootstrap: str, topic_prefix: str) -> None:
+    topic = SELECTIONS.full_name(topic_prefix)
+
+    async def opened() -> list[StoredRecord]:
+        async with LogReader(kafka_bootstrap, [topic]) as reader:
+            return [record async for record in reader.to_the_end()]
+
+    reading = asyncio.create_task(opened())
+    await asyncio.sleep(0.5)  # long enough for it to have asked in vain
+    assert not reading.done()
+    await create_topics(kafka_bootstrap, TopicSettings(prefix=topic_prefix, partitions=1))
+    assert await reading == []
+
+
+async def test_a_topic_nobody_made_is_named_with_its_remedy(kafka_bootstrap: str, topic_prefix: str) -> None:
+    with pytest.raises(TransientError, match=f"no topic {topic_prefix}absent; .*dispatch topics create"):
+        async with LogReader(kafka_bootstrap, [f"{topic_prefix}absent"]):
+            pytest.fail("it opened")
