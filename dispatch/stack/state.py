@@ -135,14 +135,6 @@ def read_state(folder: RunFolder) -> StackState | None:
     return state
 
 
-def running_state(folder: RunFolder) -> StackState:
-    """Return the state of the running stack; raises StackError if there is none."""
-    state = read_state(folder)
-    if state is None:
-        raise StackError(f"no stack runs in {folder.path}; start one with `dispatch up`")
-    return state
-
-
 def part_log(state: StackState, name: str, lines: int) -> str:
     """Return the last lines of a part's log."""
     return tail(Path(state.part(name).log), lines)

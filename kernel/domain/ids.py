@@ -5,10 +5,6 @@ Invariant 2: different (parent, step) pairs give different ids (128 bits of SHA-
 """
 
 import hashlib
-from typing import NewType
-
-MessageId = NewType("MessageId", str)
-SignalId = NewType("SignalId", str)
 
 _ID_HEX_CHARS = 32
 

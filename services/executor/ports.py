@@ -82,12 +82,4 @@ class Orders(Protocol):
         ...
 
 
-class Election(Protocol):
-    """One leader among the workers of an account."""
-
-    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
-        """For ever: wait to become the leader, run `work` as long as that lasts, stand by again."""
-        ...
-
-
 Pause = Callable[[float], Awaitable[None]]

@@ -25,7 +25,7 @@ _CONNECT_TIMEOUT_S = 5
 
 
 class PostgresElection:
-    """An Election of the workers that share a database and a `name`."""
+    """One leader among the workers that share a database and a `name`."""
 
     def __init__(self, database_url: str, name: Callable[[], str]) -> None:
         """`name` is asked when the first vote is cast: it may only then be known."""
@@ -33,7 +33,7 @@ class PostgresElection:
         self._name = name
 
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Stand by, lead, stand by again; see the port."""
+        """For ever: wait to become the leader, run `work` as long as that lasts, stand by again."""
         while True:
             try:
                 async with await self._connect() as connection:

@@ -1,6 +1,6 @@
 """An option chain as columns: what the venue said about one underlying, before anything is judged.
 
-Entry points: `Chain`, `occ_columns`, `to_units`.
+Entry points: `Chain`, `occ_columns`, `to_usd`.
 1. Row i of every column is the contract `symbols[i]`; rows ascend by symbol, so that row order is symbol order.
 2. Prices and strikes are whole ten-thousandths of a dollar (`UNITS_PER_USD`): comparisons are exact. The venue's
    prices have at most four decimals.
@@ -120,11 +120,6 @@ def occ_columns(symbols: Sequence[str]) -> OccColumns:
     )
     strike = digits[:, 7:] @ (10 ** np.arange(7, -1, -1)) * _UNITS_PER_STRIKE_STEP
     return OccColumns(valid=valid, is_call=right == ord("C"), strike=strike, expiration=expiration)
-
-
-def to_units(price_usd: Decimal) -> int:
-    """Return a price in whole ten-thousandths of a dollar, rounded down."""
-    return int(price_usd * UNITS_PER_USD // 1)
 
 
 def to_usd(units: int) -> Decimal:

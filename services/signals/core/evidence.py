@@ -1,6 +1,6 @@
 """What the scanner saw, written so that the same setup can be found again.
 
-Invariant: `read_view(write_view(view, ...))` detects exactly what `view` detects.
+Invariant: `read_view(evidence_of(…, view, …).items)` detects exactly what `view` detects.
 """
 
 import json

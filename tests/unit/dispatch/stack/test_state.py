@@ -17,7 +17,6 @@ from dispatch.stack.state import (
     part_log,
     part_statuses,
     read_state,
-    running_state,
     write_state,
 )
 
@@ -65,11 +64,6 @@ def test_a_pid_that_another_program_got_meanwhile_does_not_count(folder: RunFold
     other = ProcessId(pid=os.getpid(), created=us().created - 3600)
     write_state(folder, state_of(other))
     assert read_state(folder) is None
-
-
-def test_no_running_stack_is_an_error_that_names_the_command(folder: RunFolder) -> None:
-    with pytest.raises(StackError, match="start one with `dispatch up`"):
-        running_state(folder)
 
 
 def test_a_damaged_state_is_an_error_that_names_the_file(folder: RunFolder) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kernel.domain.options import Right
-from services.selector.core.chain import occ_columns, to_units, to_usd
+from services.selector.core.chain import occ_columns, to_usd
 from tests.fakes.chains import Row, a_chain
 
 
@@ -47,8 +47,7 @@ def test_no_symbols_give_no_rows() -> None:
     assert len(occ_columns([]).valid) == 0
 
 
-def test_prices_turn_into_units_and_back_exactly() -> None:
-    assert to_units(Decimal("2.5001")) == 25_001
+def test_units_turn_into_dollars_exactly() -> None:
     assert to_usd(25_001) == Decimal("2.5001")
 
 
