@@ -1,10 +1,13 @@
-"""Reads topics without joining a group and without committing: for operators' commands, traces and replays."""
+"""Reads topics without joining a group and without committing: for operators' commands, traces and replays.
+
+Whatever Kafka fails with, here and later, is a TransientError that names the broker.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -13,6 +16,7 @@ from kernel.domain.errors import TransientError
 from kernel.stream.handling import RawRecord
 from kernel.stream.producer import MAX_MESSAGE_BYTES, Header
 
+T = TypeVar("T")
 _POLL_MS = 200
 
 
@@ -40,12 +44,10 @@ class LogReader:
             max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
         )
         try:
-            await self._consumer.start()
+            await self._asked(self._consumer.start())
             self._consumer.assign([tp for topic in self._topics for tp in await self._partitions(topic)])
-        except BaseException as e:
+        except BaseException:
             await self._consumer.stop()
-            if isinstance(e, KafkaError):
-                raise TransientError(f"Kafka at {self._bootstrap_servers} did not answer: {e}") from e
             raise
         return self
 
@@ -56,39 +58,52 @@ class LogReader:
         """Go to the first records written at or after `moment` (wall clock)."""
         assigned = self._open.assignment()
         millis = int(moment.timestamp() * 1000)
-        found = await self._open.offsets_for_times(dict.fromkeys(assigned, millis))
-        ends = await self._open.end_offsets(assigned)
+        found = await self._asked(self._open.offsets_for_times(dict.fromkeys(assigned, millis)))
+        ends = await self._asked(self._open.end_offsets(assigned))
         for tp in assigned:
             at = found.get(tp)
             self._open.seek(tp, at.offset if at is not None else ends[tp])
 
     async def to_the_end(self) -> AsyncIterator[StoredRecord]:
         """Yield the records up to the ends the topics have now, partition by partition in log order."""
-        ends = await self._open.end_offsets(self._open.assignment())
-        waiting = {tp for tp, end in ends.items() if await self._open.position(tp) < end}
+        ends = await self._asked(self._open.end_offsets(self._open.assignment()))
+        waiting = {tp for tp, end in ends.items() if await self._position(tp) < end}
         while waiting:
-            for tp, records in (await self._open.getmany(timeout_ms=_POLL_MS)).items():
+            for tp, records in (await self._poll()).items():
                 for record in records:
                     if record.offset < ends[tp]:
                         yield _stored(record)
-                if await self._open.position(tp) >= ends[tp]:
+                if await self._position(tp) >= ends[tp]:
                     waiting.discard(tp)
 
     async def follow(self) -> AsyncIterator[StoredRecord]:
         """Yield records as they come, for ever."""
         while True:
-            for records in (await self._open.getmany(timeout_ms=_POLL_MS)).values():
+            for records in (await self._poll()).values():
                 for record in records:
                     yield _stored(record)
 
     async def to_now(self) -> None:
         """Skip everything written so far."""
-        await self._open.seek_to_end()
+        await self._asked(self._open.seek_to_end())
 
     @property
     def _open(self) -> AIOKafkaConsumer:
         assert self._consumer is not None, "the reader was not opened"
         return self._consumer
+
+    async def _asked(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except KafkaError as e:
+            msg = f"Kafka at {self._bootstrap_servers} did not answer: {type(e).__name__}: {e}"
+            raise TransientError(msg) from e
+
+    async def _position(self, partition: TopicPartition) -> int:
+        return await self._asked(self._open.position(partition))
+
+    async def _poll(self) -> dict[TopicPartition, list[Any]]:
+        return await self._asked(self._open.getmany(timeout_ms=_POLL_MS))
 
     async def _partitions(self, topic: str) -> list[TopicPartition]:
         for _ in range(25):  # metadata of a topic just made arrives a moment later
@@ -101,7 +116,7 @@ class LogReader:
     async def _metadata(self, topic: str) -> set[int] | None:
         client = self._open._client  # noqa: SLF001 - the public way subscribes to a group
         client.add_topic(topic)  # by itself it asks the broker only the first time it is told of a topic
-        await client.force_metadata_update()
+        await self._asked(client.force_metadata_update())
         numbers: set[int] | None = client.cluster.partitions_for_topic(topic)
         return numbers
 
