@@ -19,7 +19,7 @@ from kernel.runtime.params import load_params
 from services.selector.adapters.chain_parsing import Listed, parse_chain
 from services.selector.core.account import Account
 from services.selector.core.chain import Chain
-from services.selector.core.decision import Gathered
+from services.selector.core.decision import Gathered, Question
 from services.selector.core.evidence import from_items, to_items
 from services.selector.core.ranking import rank
 
@@ -134,7 +134,8 @@ def _gathered(chain: Chain) -> Gathered:
         blocked=None,
         observed_at=NOW,
     )
-    return Gathered(chain=chain, account=account, calendar=_calendar())
+    question = Question(at=NOW, right=Right.CALL, first=NOW.date(), last=NOW.date() + timedelta(days=45))
+    return Gathered(question=question, chain=chain, account=account, calendar=_calendar())
 
 
 def _calendar() -> TradingCalendar:

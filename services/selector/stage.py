@@ -21,7 +21,7 @@ from kernel.domain.params import TradingParams
 from kernel.runtime.logging import get_logger
 from kernel.stream.stage import Emission, Emissions, Publisher
 from services.selector.core.answers import answer_message, evidence_message, selection_lines
-from services.selector.core.decision import Decision, Gathered, decide
+from services.selector.core.decision import Decision, Gathered, Question, decide
 from services.selector.core.evidence import to_items
 from services.selector.core.selection import refuse_unseen
 from services.selector.core.validation import expiration_window
@@ -63,21 +63,22 @@ class SelectorStage:
         refused = refuse_unseen(signal.idea, now)
         if refused is not None:
             return await self._answer(signal, Decision(outcome=refused), (), now)
-        gathered = await self._gather(signal)
+        gathered = await self._gather(signal, now)
         now = self._clock.now()
         decision = decide(signal.idea, gathered, self._params, now)
         return await self._answer(signal, decision, to_items(gathered), now)
 
-    async def _gather(self, signal: Signal) -> Gathered:
+    async def _gather(self, signal: Signal, now: datetime) -> Gathered:
         idea = signal.idea
-        today = market_day(self._clock.now())
+        today = market_day(now)
         first, last = expiration_window(today, self._params.selector.strategies[idea.strategy])
+        question = Question(at=now, right=right_for_buyer(idea.direction), first=first, last=last)
         chain, account, calendar = await asyncio.gather(
-            self._chains.chain(idea.underlying, right_for_buyer(idea.direction), first, last),
+            self._chains.chain(idea.underlying, question.right, first, last),
             self._accounts.account(),
             self._calendars.around(today),
         )
-        return Gathered(chain=chain, account=account, calendar=calendar)
+        return Gathered(question=question, chain=chain, account=account, calendar=calendar)
 
     async def _answer(
         self, signal: Signal, decision: Decision, items: tuple[EvidenceItem, ...], now: datetime

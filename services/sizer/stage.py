@@ -14,8 +14,9 @@ from kernel.domain.clock import Clock
 from kernel.domain.params import SizerParams
 from kernel.runtime.logging import get_logger
 from kernel.stream.stage import Emission, Emissions
+from services.sizer.core.evidence import evidence_of
 from services.sizer.core.facts import Facts
-from services.sizer.core.outputs import evidence_of, rejection_of, reservation_of, ticket_of
+from services.sizer.core.outputs import rejection_of, reservation_of, ticket_of
 from services.sizer.core.sizing import Refused, Sized, size
 from services.sizer.ports import AccountSource, Budget, LockedBudget
 

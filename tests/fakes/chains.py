@@ -17,6 +17,7 @@ from kernel.domain.options import OptionSymbol, Right
 from kernel.testing.builders import NOW
 from services.selector.core.account import Account
 from services.selector.core.chain import NO_DAY, NO_OPEN_INTEREST, Chain, occ_columns
+from services.selector.core.decision import Question
 
 TODAY = date(2026, 6, 5)
 YESTERDAY = TODAY - timedelta(days=1)
@@ -112,6 +113,11 @@ def an_account_at_the_venue(
         blocked=blocked,
         observed_at=NOW,
     )
+
+
+def a_question(right: Right = Right.CALL) -> Question:
+    """Return what is asked for at NOW: every contract that expires within 60 days."""
+    return Question(at=NOW, right=right, first=TODAY, last=TODAY + timedelta(days=60))
 
 
 def same_chain(left: Chain, right: Chain) -> bool:

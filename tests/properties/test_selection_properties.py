@@ -17,7 +17,16 @@ from services.selector.core.evidence import from_items, to_items
 from services.selector.core.ranking import Ranking, rank
 from services.selector.core.selection import Selected, select
 from services.selector.core.validation import ContractReason
-from tests.fakes.chains import TODAY, YESTERDAY, Row, a_calendar, a_chain, an_account_at_the_venue, same_chain
+from tests.fakes.chains import (
+    TODAY,
+    YESTERDAY,
+    Row,
+    a_calendar,
+    a_chain,
+    a_question,
+    an_account_at_the_venue,
+    same_chain,
+)
 from tests.fakes.params import PARAMS
 
 CALENDAR = a_calendar()
@@ -157,7 +166,10 @@ def test_a_larger_budget_never_disqualifies_a_contract(
 @given(chains, st.one_of(st.none(), st.integers(1, 10**9).map(lambda units: str(Decimal(units) / 10_000))))
 def test_evidence_gives_back_the_same_chain(given_rows: list[Row], spot: str | None) -> None:
     gathered = Gathered(
-        chain=a_chain(*given_rows, spot=spot), account=an_account_at_the_venue(), calendar=CALENDAR
+        question=a_question(),
+        chain=a_chain(*given_rows, spot=spot),
+        account=an_account_at_the_venue(),
+        calendar=CALENDAR,
     )
     again = from_items(to_items(gathered))
     assert again is not None

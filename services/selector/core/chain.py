@@ -10,7 +10,7 @@ Entry points: `Chain`, `occ_columns`, `to_usd`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -77,6 +77,15 @@ class Chain:
     def only(self, right: Right) -> "Chain":
         """Return the calls, or the puts, alone."""
         wanted = self.is_call if right is Right.CALL else ~self.is_call
+        return self._taking(wanted)
+
+    def expiring(self, first: date, last: date) -> "Chain":
+        """Return the contracts that expire from `first` to `last`, both inclusive, alone."""
+        return self._taking(
+            (self.expiration >= np.datetime64(first, "D")) & (self.expiration <= np.datetime64(last, "D"))
+        )
+
+    def _taking(self, wanted: Bools) -> "Chain":
         if wanted.all():
             return self
         rows = np.flatnonzero(wanted)

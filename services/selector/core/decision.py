@@ -1,15 +1,16 @@
 """From what was gathered to an answer: the account's budget, then the choice.
 
-Entry points: `Gathered`, `decide`. A decision is a function of the idea, what was gathered, the parameters and `now`:
+Entry points: `Question`, `Gathered`, `decide`. A decision is a function of the idea, what was gathered, the parameters and `now`:
 the same four decide the same again, in a replay as well.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from kernel.contracts.messages import RejectionCode
 from kernel.contracts.parts import AccountView, TradeIdea
 from kernel.domain.calendar import TradingCalendar
+from kernel.domain.options import Right
 from kernel.domain.params import TradingParams
 from kernel.domain.tiers import risk_budget
 from services.selector.core.account import Account, account_view
@@ -17,10 +18,21 @@ from services.selector.core.chain import Chain
 from services.selector.core.selection import Refused, Selected, select
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the outside was asked for, and when: contracts of `right` that expire from `first` to `last`, inclusive."""
+
+    at: datetime
+    right: Right
+    first: date
+    last: date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gathered:
     """All that a decision needs from outside, besides the time."""
 
+    question: Question
     chain: Chain
     account: Account
     calendar: TradingCalendar

@@ -5,6 +5,7 @@ Entry points: `to_items`, `from_items`.
 2. A chain travels as columns, in JSON that zlib has packed: like figures side by side pack to about a third of what
    rows would take, and the receiver turns each list into an array in one go.
 3. What an OCC symbol says (right, strike, expiration) is not written twice; it is read from the symbol again.
+4. What was asked for is kept with the answers: who decides again can tell an answer from one that was never given.
 """
 
 import zlib
@@ -19,13 +20,14 @@ import orjson
 from kernel.contracts.messages import EvidenceItem
 from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.clock import microseconds, moment
+from kernel.domain.options import Right
 from services.selector.core.account import Account
 from services.selector.core.chain import NO_DAY, Chain, Days, Ints, occ_columns
-from services.selector.core.decision import Gathered
+from services.selector.core.decision import Gathered, Question
 
 COLUMNS_ENCODING = "columns+json+zlib"
 JSON_ENCODING = "json+zlib"
-_CHAIN, _ACCOUNT, _CALENDAR = "chain", "account", "calendar"
+_QUESTION, _CHAIN, _ACCOUNT, _CALENDAR = "question", "chain", "account", "calendar"
 #: Level 6 packs 2,000 contracts a tenth tighter than level 1 and takes three times as long, on the way of a signal.
 _LEVEL = 1
 _NO_DAY_NUMBER = -1
@@ -46,9 +48,10 @@ _FIGURES: dict[str, type[np.generic]] = {
 
 
 def to_items(gathered: Gathered) -> tuple[EvidenceItem, ...]:
-    """Return the evidence of `gathered`: the chain, the account, the calendar."""
-    chain, account = gathered.chain, gathered.account
+    """Return the evidence of `gathered`: the question, the chain, the account, the calendar."""
+    question, chain, account = gathered.question, gathered.chain, gathered.account
     return (
+        _item(_QUESTION, question.at, JSON_ENCODING, _question_document(question)),
         _item(_CHAIN, chain.observed_at, COLUMNS_ENCODING, _chain_document(chain)),
         _item(_ACCOUNT, account.observed_at, JSON_ENCODING, _account_document(account)),
         _item(_CALENDAR, chain.observed_at, JSON_ENCODING, _calendar_document(gathered.calendar)),
@@ -61,6 +64,7 @@ def from_items(items: Sequence[EvidenceItem]) -> Gathered | None:
         return None
     found = {item.name: item for item in items}
     return Gathered(
+        question=_read_question(found[_QUESTION]),
         chain=_read_chain(found[_CHAIN]),
         account=_read_account(found[_ACCOUNT]),
         calendar=_read_calendar(found[_CALENDAR]),
@@ -75,6 +79,20 @@ def _item(name: str, observed_at: datetime, encoding: str, document: dict[str, A
 def _open(item: EvidenceItem) -> dict[str, Any]:
     document: dict[str, Any] = orjson.loads(zlib.decompress(item.body))
     return document
+
+
+def _question_document(question: Question) -> dict[str, Any]:
+    return {"right": question.right, "first": question.first, "last": question.last}
+
+
+def _read_question(item: EvidenceItem) -> Question:
+    document = _open(item)
+    return Question(
+        at=item.observed_at,
+        right=Right(document["right"]),
+        first=date.fromisoformat(document["first"]),
+        last=date.fromisoformat(document["last"]),
+    )
 
 
 def _chain_document(chain: Chain) -> dict[str, Any]:

@@ -1,11 +1,7 @@
 """The sizer's messages, made out of a decision and the facts it was decided on."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
-
 from kernel.contracts.base import Meta
-from kernel.contracts.messages import Evidence, EvidenceItem, Rejection, Selection, Ticket
+from kernel.contracts.messages import Rejection, Selection, Ticket
 from kernel.contracts.parts import AccountView, Action
 from kernel.domain.money import plain
 from kernel.domain.tiers import RiskBudget
@@ -66,34 +62,6 @@ def reservation_of(ticket: Ticket) -> Reservation:
         risk_usd=ticket.total_risk_usd,
         expires_at=ticket.expires_at,
     )
-
-
-def evidence_of(meta: Meta, selection: Selection, facts: Facts) -> Evidence:
-    """Return what the decision saw: the venue's whole answer and the reservations; `decided_at` is the clock."""
-    return Evidence(
-        meta=meta,
-        input_id=selection.meta.id,
-        decided_at=facts.now,
-        items=(
-            EvidenceItem(
-                name="reservations",
-                observed_at=facts.reservations_at,
-                encoding="json",
-                body=_reservations_json(facts.reservations),
-            ),
-            EvidenceItem(
-                name="account",
-                observed_at=facts.reading.observed_at,
-                encoding="json",
-                body=facts.reading.body,
-            ),
-        ),
-    )
-
-
-def _reservations_json(reservations: Sequence[Reservation]) -> bytes:
-    # Amounts and times are written as text: a float would not be the amount that was decided on.
-    return json.dumps([asdict(r) for r in reservations], default=str).encode()
 
 
 def _view(account: Account, budget: RiskBudget) -> AccountView:

@@ -8,13 +8,16 @@ from kernel.testing.builders import NOW, an_idea
 from services.selector.core.account import Account
 from services.selector.core.decision import Decision, Gathered, decide
 from services.selector.core.selection import Refused, Selected
-from tests.fakes.chains import Row, a_calendar, a_chain, an_account_at_the_venue
+from tests.fakes.chains import Row, a_calendar, a_chain, a_question, an_account_at_the_venue
 from tests.fakes.params import PARAMS
 
 
 def decided(*rows: Row, account: Account | None = None, strategy: Strategy = Strategy.DAY_TRADE) -> Decision:
     gathered = Gathered(
-        chain=a_chain(*rows), account=account or an_account_at_the_venue(), calendar=a_calendar()
+        question=a_question(),
+        chain=a_chain(*rows),
+        account=account or an_account_at_the_venue(),
+        calendar=a_calendar(),
     )
     return decide(an_idea(strategy=strategy), gathered, PARAMS, NOW)
 

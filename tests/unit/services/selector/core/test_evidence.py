@@ -5,12 +5,21 @@ from decimal import Decimal
 from kernel.testing.builders import NOW, an_idea
 from services.selector.core.decision import Gathered, decide
 from services.selector.core.evidence import COLUMNS_ENCODING, from_items, to_items
-from tests.fakes.chains import TODAY, Row, a_calendar, a_chain, an_account_at_the_venue, same_chain
+from tests.fakes.chains import (
+    TODAY,
+    Row,
+    a_calendar,
+    a_chain,
+    a_question,
+    an_account_at_the_venue,
+    same_chain,
+)
 from tests.fakes.params import PARAMS
 
 
 def gathered_from(*rows: Row, spot: str | None = "520.1234", **account: str) -> Gathered:
     return Gathered(
+        question=a_question(),
         chain=a_chain(*rows, spot=spot),
         account=an_account_at_the_venue(**account),
         calendar=a_calendar(early=frozenset({date(2026, 7, 2)})),
@@ -30,6 +39,7 @@ def test_what_was_gathered_is_read_back_exactly() -> None:
     assert again is not None
     assert same_chain(again.chain, gathered.chain)
     assert again.account == gathered.account
+    assert again.question == gathered.question
     assert again.calendar.sessions == gathered.calendar.sessions
     assert again.calendar.covers_to == gathered.calendar.covers_to
 
@@ -53,8 +63,9 @@ def test_the_same_decision_is_taken_again_from_the_evidence() -> None:
 
 
 def test_items_say_what_they_are_and_of_when() -> None:
-    chain, account, calendar = to_items(gathered_from(Row()))
-    assert [i.name for i in (chain, account, calendar)] == ["chain", "account", "calendar"]
+    items = to_items(gathered_from(Row()))
+    assert [i.name for i in items] == ["question", "chain", "account", "calendar"]
+    chain = items[1]
     assert chain.encoding == COLUMNS_ENCODING == "columns+json+zlib"
     assert chain.observed_at == NOW
 
