@@ -40,3 +40,10 @@ class Replay(Protocol[In_contra]):
         Raises NotRecorded.
         """
         ...
+
+    def decided(self, message: Message) -> bool:
+        """Tell whether an answer of the stage, on one of `answers`, was decided on evidence.
+
+        What only passes on another's word, such as a fill, cannot be decided again: a comparison leaves it out.
+        """
+        ...

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Signal
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import REJECTIONS, SELECTIONS, SIGNALS
@@ -45,6 +46,11 @@ class SelectorReplay:
             origin=self._origin,
         )
         return await stage.handle(message)
+
+    def decided(self, message: Message) -> bool:
+        """Tell that every answer is a decision."""
+        del message
+        return True
 
 
 class _Recorded:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Selection
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, TICKETS
@@ -40,6 +41,11 @@ class SizerReplay:
             account=recorded, budget=recorded, clock=recorded, params=self._params, origin=self._origin
         )
         return [e for e in await stage.handle(message) if e.topic.name != EVIDENCE.name]
+
+    def decided(self, message: Message) -> bool:
+        """Tell that every answer is a decision."""
+        del message
+        return True
 
 
 class _Recorded:
