@@ -1,25 +1,22 @@
 """`dispatch topics create|list|cat|dead`: topics, decoded."""
 
 import asyncio
-import sys
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from dispatch.commands.dead import dead
 from dispatch.connection import Connection, connect
 from dispatch.console import err, out, write_json
+from dispatch.plain import without_bytes
 from kernel.contracts.codec import Codec
-from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEAD_SUFFIX, Topic
+from kernel.contracts.topics import ALL_TOPICS, Topic
 from kernel.domain.errors import ConfigError, UndecodableMessage
 from kernel.stream.admin import TopicSettings, create_topics, list_topics
-from kernel.stream.dead_letter import read_headers
-from kernel.stream.producer import KafkaPublisher
 from kernel.stream.reader import LogReader, StoredRecord
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make, list and read topics.")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-_HEX_SHOWN = 64
 
 
 @app.command("create")
@@ -70,43 +67,7 @@ def cat(
         out.print_json(data=row["message"], default=str)
 
 
-@app.command("dead")
-def dead(
-    topic: Annotated[str | None, typer.Argument(help="Only those of this topic.")] = None,
-    requeue: Annotated[
-        bool, typer.Option("--requeue", help="Send them back to where they came from.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before requeueing.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show dead letters: where from, why, and the bytes; or send them back."""
-    connection = connect()
-    topics = [_topic(topic)] if topic else list(CONSUMED_TOPICS)
-    letters = asyncio.run(_read(connection, [t.dead_name(connection.prefix) for t in topics], None))
-    rows = [_letter(connection.prefix, record) for record in letters]
-    if as_json:
-        write_json(rows)
-    for row in [] if as_json else rows:
-        out.print(f"{row['topic']} {row['partition']}/{row['offset']}: {row['message']}", markup=False)
-        out.print(f"  {row['hex']}", markup=False)
-    if not rows:
-        err.print("no dead letters")
-        return
-    if requeue:
-        _requeue(connection, letters, yes=yes)
-
-
-def _requeue(connection: Connection, letters: Sequence[StoredRecord], *, yes: bool) -> None:
-    if not yes and not typer.confirm(f"send {len(letters)} records back?", err=True):
-        sys.exit(1)
-
-    async def send() -> None:
-        async with KafkaPublisher(connection.kafka, connection.prefix, "operator") as publisher:
-            for record in letters:
-                await publisher.publish_raw(record.topic.removesuffix(DEAD_SUFFIX), record.key, record.value)
-
-    asyncio.run(send())
-    err.print(f"sent {len(letters)} back; ids are derived, so what was handled before is not handled again")
+app.command("dead")(dead)
 
 
 def _topic(name: str) -> Topic[Any]:
@@ -136,24 +97,5 @@ def _decoded(topic: Topic[Any], record: StoredRecord) -> dict[str, Any]:
         "offset": record.offset,
         "written_at": record.written_at.isoformat(),
         "key": (record.key or b"").decode("utf-8", "replace"),
-        "message": _without_bytes(message),
+        "message": without_bytes(message),
     }
-
-
-def _letter(prefix: str, record: StoredRecord) -> dict[str, str]:
-    figures = read_headers(list(record.headers))
-    return {
-        **figures,
-        "topic": figures.get("topic", record.topic).removeprefix(prefix),
-        "hex": (record.value or b"")[:_HEX_SHOWN].hex(),
-    }
-
-
-def _without_bytes(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return f"<{len(value)} bytes>"
-    if isinstance(value, dict):
-        return {key: _without_bytes(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_bytes(inner) for inner in value]
-    return value

@@ -1,0 +1,1 @@
+"""Dead letters as an operator looks at them: gathered, chosen, decoded, told, sent back."""

@@ -1,0 +1,20 @@
+"""Spans of time as a person types them: 30m, 1h, 2d."""
+
+import re
+from datetime import datetime, timedelta
+
+from kernel.domain.errors import ConfigError
+
+_SPAN = re.compile(r"^(?P<count>\d+)(?P<unit>[smhd])$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def back(now: datetime, text: str) -> datetime:
+    """Return the moment that span `text` before `now`; raises ConfigError on text that is no span."""
+    match = _SPAN.match(text)
+    if match is None:
+        raise ConfigError(f"--since: {text!r} is no span; examples: 30m, 1h, 2d")
+    try:
+        return now - timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
+    except OverflowError:
+        raise ConfigError(f"--since: {text} is before the calendar begins") from None
