@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": "dispatch.commands.explain:app",
     "trace": "dispatch.commands.why:trace",
     "report": "dispatch.commands.why:report",
+    "replay": "dispatch.commands.replay:replay",
     "topics": "dispatch.commands.topics:app",
     "schemas": "dispatch.commands.schemas:app",
     "migrate": "dispatch.commands.stack:migrate",

@@ -1,0 +1,1 @@
+"""Decides again what was decided, from the log, and shows what differs."""

@@ -1,0 +1,127 @@
+"""What a stage was given and what it answered, read from the log.
+
+1. Inputs come in one order whatever the partitions' readers do: by writing time, partition, offset. A repeat of an
+   input (same message id) counts once.
+2. Of several answers with one id (a redelivery writes it again) the first counts; they are equal.
+3. The evidence of an answer is the one whose `decided_at` is the answer's `occurred_at`: after a crash between the two
+   there may be evidence of a decision nobody took.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dispatch.replay.source import Source
+from dispatch.replay.span import Span
+from kernel.contracts.base import Message
+from kernel.contracts.codec import Codec
+from kernel.contracts.messages import Evidence
+from kernel.contracts.topics import EVIDENCE, Topic
+from kernel.domain.errors import UndecodableMessage
+from kernel.stream.reader import StoredRecord
+from kernel.stream.replaying import Replay
+from kernel.stream.stage import Emission
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A message a stage was given, and where it lies: None for one that only a replay made."""
+
+    message: Message
+    record: StoredRecord | None
+
+    @property
+    def id(self) -> str:
+        """The message's id."""
+        return self.message.meta.id
+
+
+@dataclass(slots=True)
+class History:
+    """Inputs in order and, by input id, the answers they had."""
+
+    inputs: list[Input] = field(default_factory=list)
+    answers: dict[str, list[Emission[Any]]] = field(default_factory=lambda: defaultdict(list))
+    undecodable: int = 0
+
+    @property
+    def begins_at(self) -> datetime | None:
+        """When the first input was written; None when there is none."""
+        first = self.inputs[0].record if self.inputs else None
+        return None if first is None else first.written_at
+
+    @property
+    def decided_at(self) -> dict[str, datetime]:
+        """The instant of each input's decision, by input id."""
+        return {key: answers[0].message.meta.occurred_at for key, answers in self.answers.items()}
+
+
+async def read_inputs(source: Source, topic: Topic[Any], span: Span, codec: Codec) -> History:
+    """Return the inputs of a span of `topic`, without answers."""
+    history, seen = History(), set()
+    found: list[tuple[Message, StoredRecord]] = []
+    async for record in source.read([topic], span.since):
+        if not span.holds(record):
+            continue
+        try:
+            message = codec.decode(topic, record.value or b"")
+        except UndecodableMessage:
+            history.undecodable += 1
+            continue
+        if span.traces(message) and message.meta.id not in seen:
+            seen.add(message.meta.id)
+            found.append((message, record))
+    found.sort(key=lambda pair: (pair[1].written_at, pair[1].partition, pair[1].offset))
+    history.inputs = [Input(message, record) for message, record in found]
+    return history
+
+
+async def read_answers(
+    source: Source, stage: str, replay: Replay[Any], history: History, codec: Codec
+) -> None:
+    """Add to `history` what `stage` answered to its inputs."""
+    known = {topic.full_name(source.prefix): topic for topic in replay.answers}
+    wanted, seen = {i.id for i in history.inputs}, set()
+    async for record in source.read(replay.answers, history.begins_at):
+        topic = known[record.topic]
+        try:
+            message = codec.decode(topic, record.value or b"")
+        except UndecodableMessage:
+            history.undecodable += 1
+            continue
+        meta = message.meta
+        if meta.stage != stage or meta.causation_id not in wanted or meta.id in seen:
+            continue
+        seen.add(meta.id)
+        history.answers[meta.causation_id].append(Emission(topic, message))
+
+
+async def read_evidence(
+    source: Source, stage: str, wanted: Collection[str], history: History, codec: Codec
+) -> AsyncIterator[tuple[str, Evidence | None]]:
+    """Yield each wanted input's id once, with the evidence of its decision (None: there is none)."""
+    keys, decided_at = {input_id.encode(): input_id for input_id in wanted}, history.decided_at
+    undecided: dict[str, Evidence] = {}
+    async for record in source.read([EVIDENCE], history.begins_at):
+        input_id = keys.get(record.key or b"")
+        if input_id is None:
+            continue
+        evidence = _decoded(codec, record)
+        if evidence is None or evidence.meta.stage != stage:
+            continue
+        if input_id not in decided_at:
+            undecided[input_id] = evidence
+        elif evidence.decided_at == decided_at[input_id]:
+            del keys[input_id.encode()]
+            yield input_id, evidence
+    for input_id in keys.values():
+        yield input_id, undecided.get(input_id)
+
+
+def _decoded(codec: Codec, record: StoredRecord) -> Evidence | None:
+    try:
+        return codec.decode(EVIDENCE, record.value or b"")
+    except UndecodableMessage:
+        return None
