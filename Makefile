@@ -10,6 +10,10 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 INSTALLED := $(VENV)/.installed
 CODE := kernel services simulator dispatch tests benchmarks
+PARTS := signals selector sizer executor simulator
+LOCKS := deploy/locks
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --annotation-style line --custom-compile-command "make lock"
 FAST_TESTS := tests/unit tests/properties tests/stages tests/contracts tests/architecture
 ARGS ?=
 
@@ -29,10 +33,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: lock
-lock: ## resolve the dependencies anew into requirements.lock (needs uv)
+lock: ## resolve the dependencies anew into requirements.lock, and each part's into deploy/locks (needs uv)
 	@command -v $(UV) >/dev/null || { echo "uv is needed for this one target: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras \
-	  --custom-compile-command "make lock" $(ARGS) pyproject.toml --output-file requirements.lock
+	$(COMPILE) $(ARGS) --all-extras pyproject.toml --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock pyproject.toml --output-file $(LOCKS)/operator.txt
+	for part in $(PARTS); do \
+	  $(COMPILE) --constraint requirements.lock --group $$part --output-file $(LOCKS)/$$part.txt || exit 1; \
+	done
 
 ##@ Run
 .PHONY: demo up down
