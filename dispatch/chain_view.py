@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from dispatch.candidates import Candidates, judge
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.domain.calendar import market_day
@@ -18,7 +19,6 @@ from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings
 from services.selector.adapters.alpaca_account import AlpacaAccounts
 from services.selector.adapters.alpaca_chain import AlpacaChains
-from services.selector.core.ranking import Ranking, rank
 from services.selector.core.validation import CALENDAR_DAYS_BACK, calendar_days_ahead, expiration_window
 from services.selector.settings import SelectorSettings
 
@@ -29,13 +29,13 @@ class NothingToRank(TradingError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainView:
-    """A ranked chain at `now` (the venue's time); `budget_usd` is what one contract may cost."""
+    """A judged chain at `now` (the venue's time); `budget_usd` is what one contract may cost."""
 
     underlying: str
     now: datetime
     spot: Decimal
     budget_usd: Decimal
-    ranking: Ranking
+    candidates: Candidates
 
 
 async def view_chain(
@@ -67,9 +67,13 @@ async def _view(
         raise NothingToRank(f"the venue lists no contract of {underlying} in the window of {strategy.value}")
     budget = risk_budget(account.equity_usd, account.options_buying_power_usd, strategy, params.sizer)
     now = gateway.clock.now()
-    ranking = rank(
+    candidates = judge(
         chain, strategy, budget_usd=budget.budget_usd, calendar=calendar, params=params.selector, now=now
     )
     return ChainView(
-        underlying=underlying, now=now, spot=chain.spot, budget_usd=budget.budget_usd, ranking=ranking
+        underlying=underlying,
+        now=now,
+        spot=chain.spot,
+        budget_usd=budget.budget_usd,
+        candidates=candidates,
     )

@@ -45,6 +45,12 @@ def demo_folder(environ: Mapping[str, str] = os.environ) -> RunFolder:
     return RunFolder(default_run_folder(environ).path / "demo")
 
 
+def demo_params_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where a demo keeps its trading parameters when it had to widen them, whether it did or not."""
+    folder = demo_folder(environ).path
+    return folder.with_name(f"{folder.name}-params.json")
+
+
 def running_stack(environ: Mapping[str, str] = os.environ) -> StackState | None:
     """Return the state of the stack of this folder, or of a demo kept running, or None."""
     return read_state(default_run_folder(environ)) or read_state(demo_folder(environ))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dispatch.connection import Connection, connection_from, demo_folder, last_demo_archive
+from dispatch.connection import Connection, connection_from, demo_folder, demo_params_file, last_demo_archive
 from dispatch.console import err, out, to_json, write_json
 from dispatch.demo.plan import PlannedSignal, plan_live, plan_recorded
 from dispatch.demo.run import DemoRun, utc_run_id
@@ -122,7 +122,7 @@ def _options(
             "run_folder": folder.path,
             "fresh": True,
             "scanner": False,
-            "params_file": _params_file(folder.path, source),
+            "params_file": _params_file(source),
             "market": market,
             "symbol": symbol,
             "date": day,
@@ -135,7 +135,7 @@ def _options(
     )
 
 
-def _params_file(folder: Path, source: Market) -> Path:
+def _params_file(source: Market) -> Path:
     """Return the strategy's numbers, with the quote's age widened where the record is coarser than the limit."""
     given = ServiceSettings.from_env(os.environ).params_file
     if source.quote_interval_s <= 60:
@@ -144,7 +144,7 @@ def _params_file(folder: Path, source: Market) -> Path:
     document["selector"]["quote_age_s_max"] = max(
         _HOURLY_QUOTE_AGE_S, document["selector"]["quote_age_s_max"]
     )
-    path = folder.with_name(f"{folder.name}-params.json")
+    path = demo_params_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2))
     return path

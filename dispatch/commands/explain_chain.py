@@ -4,13 +4,12 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
+from dispatch.candidate_view import candidate_json, terminal_table
 from dispatch.chain_view import ChainView, view_chain
 from dispatch.connection import connect
 from dispatch.console import out, write_json
 from kernel.domain.options import Direction, Strategy
-from services.selector.core.ranking import RankedContract
 
 
 def chain(
@@ -34,64 +33,23 @@ def chain(
 
 
 def _chain_json(view: ChainView, top: int) -> dict[str, Any]:
+    ranking = view.candidates.ranking
     return {
         "underlying": view.underlying,
         "market_time": view.now.isoformat(),
         "spot": float(view.spot),
-        "candidates": view.ranking.candidates,
-        "qualified": view.ranking.qualified,
-        "rejects": {reason.value: count for reason, count in view.ranking.rejects.items()},
-        "contracts": [_contract_json(row) for row in view.ranking.rows(top)],
-    }
-
-
-def _contract_json(row: RankedContract) -> dict[str, Any]:
-    return {
-        "occ_symbol": row.occ_symbol,
-        "strike": float(row.strike),
-        "days_to_expiration": row.days_to_expiration,
-        "bid": float(row.bid),
-        "ask": float(row.ask),
-        "spread_pct": row.spread_pct,
-        "volume": row.volume,
-        "volume_basis": row.volume_basis.value,
-        "delta": row.delta,
-        "open_interest": row.open_interest,
-        "distance_pct": row.distance_pct,
-        "score": row.score.model_dump() if row.score else None,
-        "reason": row.reason.value if row.reason else None,
+        "candidates": ranking.candidates,
+        "qualified": ranking.qualified,
+        "rejects": {reason.value: count for reason, count in ranking.rejects.items()},
+        "contracts": [candidate_json(candidate) for candidate in view.candidates.best(top)],
     }
 
 
 def _show_chain(view: ChainView, top: int) -> None:
-    ranking = view.ranking
+    ranking = view.candidates.ranking
     out.print(
         f"{view.underlying} ${view.spot:.2f}: {ranking.candidates} candidates, {ranking.qualified} qualify, one may cost ${view.budget_usd:.0f}"
     )
-    rows = ranking.rows(top)
-    contract = Column(
-        "contract", no_wrap=True, min_width=max((len(row.occ_symbol) for row in rows), default=0)
-    )
-    table = Table(
-        contract, "days", "bid", "ask", "spread", "volume", "delta", "dist", "score", "verdict", box=None
-    )
-    for row in rows:
-        table.add_row(
-            row.occ_symbol,
-            str(row.days_to_expiration),
-            f"{row.bid:.2f}",
-            f"{row.ask:.2f}",
-            _or_dash(row.spread_pct, ".1f", "%"),
-            str(row.volume),
-            _or_dash(row.delta, ".2f"),
-            f"{row.distance_pct:.1f}%",
-            _or_dash(row.score.total if row.score else None, ".1f"),
-            row.reason.value if row.reason else "ok",
-        )
-    out.print(table)
+    out.print(terminal_table(view.candidates.best(top)))
     for reason, count in sorted(ranking.rejects.items(), key=lambda item: -item[1]):
         out.print(f"  {count:>5} x {reason.value}")
-
-
-def _or_dash(value: float | None, spec: str, unit: str = "") -> str:
-    return "-" if value is None else f"{value:{spec}}{unit}"

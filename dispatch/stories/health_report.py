@@ -2,12 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from dispatch.stories.story import Fate, Story
-from kernel.contracts.messages import OrderStatus, RejectionCode, Ticket
+from dispatch.stories.timing import signal_to_order
+from kernel.contracts.messages import RejectionCode, Ticket
 from services.selector.core.validation import ContractReason
 
 _GOOD_SCORE = 60.0
@@ -72,18 +72,8 @@ def _slippages(stories: Sequence[Story]) -> list[Decimal]:
 
 
 def _median_ms(stories: Sequence[Story]) -> float | None:
-    taken = sorted(t for t in map(_time_to_order, stories) if t is not None)
-    return round(taken[len(taken) // 2].total_seconds() * 1000, 1) if taken else None
-
-
-def _time_to_order(story: Story) -> timedelta | None:
-    begun = next((c.written_at for c in story.chapters if c.topic == "signals"), None)
-    accepted = [
-        c.written_at
-        for c in story.chapters
-        if c.topic == "executions" and getattr(c.message, "status", None) is OrderStatus.ACKNOWLEDGED
-    ]
-    return min(accepted) - begun if begun and accepted else None
+    taken = sorted(span.wall_ms for span in map(signal_to_order, stories) if span is not None)
+    return round(taken[len(taken) // 2], 1) if taken else None
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -1,6 +1,7 @@
 """A signal's story: every message that carries its id, in the order of its life.
 
-1. A story is the same however its messages were read: repeats (same message id) count once.
+1. A story is the same however its messages were read: repeats (same message id) count once. Evidence repeats only
+   when it was decided on at the same instant: what an interrupted attempt saw is not what the answer was taken on.
 2. Its fate is decided by the furthest it got: an order at the venue outweighs any rejection of the same signal.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
-from kernel.contracts.messages import Execution, OrderStatus, Rejection, Selection, Signal, Ticket
+from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, Selection, Signal, Ticket
 from kernel.contracts.topics import ALL_TOPICS, DEFAULT_PREFIX, Topic
 from kernel.domain.errors import UndecodableMessage
 from kernel.stream.handling import RawRecord
@@ -115,7 +116,7 @@ class Library:
     def __init__(self, prefix: str = DEFAULT_PREFIX) -> None:
         self._codec = Codec()
         self._topics: dict[str, Topic[Any]] = {t.full_name(prefix): t for t in ALL_TOPICS}
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, str, datetime | None]] = set()
         self.stories: dict[str, Story] = {}
         self.undecodable: list[RawRecord] = []
 
@@ -129,9 +130,9 @@ class Library:
         except UndecodableMessage:
             self.undecodable.append(record)
             return None
-        if (topic.name, message.meta.id) in self._seen:
+        if _identity(topic, message) in self._seen:
             return None
-        self._seen.add((topic.name, message.meta.id))
+        self._seen.add(_identity(topic, message))
         story = self.stories.setdefault(message.meta.correlation_id, Story(message.meta.correlation_id))
         story.chapters.append(
             Chapter(topic.name, message, record.partition, record.offset, record.written_at)
@@ -147,6 +148,11 @@ class Library:
         """Return the stories that begin with a signal, in the order the signals arose."""
         begun = [s for s in self.stories.values() if s.signal is not None]
         return sorted(begun, key=_arose_at)
+
+
+def _identity(topic: Topic[Any], message: Message) -> tuple[str, str, datetime | None]:
+    """A decision that was begun again after a crash has the same evidence id, and saw something else."""
+    return topic.name, message.meta.id, message.decided_at if isinstance(message, Evidence) else None
 
 
 def _arose_at(story: Story) -> tuple[datetime, str]:

@@ -1,6 +1,6 @@
 """Whether a contract may be bought at all; every no has a typed reason.
 
-Entry points: `ContractReason`, `validate`.
+Entry points: `ContractReason`, `validate`, `failing` (every reason against every contract, for who explains).
 1. The reasons stand in the order in which they are asked; a contract carries the first that applies.
 2. Comparisons of money are exact: a spread of exactly the limit fails, a mid of exactly the least premium passes, a
    contract that costs exactly the risk budget passes.
@@ -86,8 +86,26 @@ def validate(
     now: datetime,
 ) -> Verdicts:
     """Judge every contract of the chain. `budget_usd` is what one trade may risk; one contract at the mid must fit."""
+    against = failing(chain, measures, strategy, params, budget_usd=budget_usd, calendar=calendar, now=now)
+    codes = np.zeros(len(chain), np.int8)
+    for code in range(len(REASONS), 0, -1):  # backwards, so that the first reason is written last and stands
+        codes[against[REASONS[code - 1]]] = code
+    return Verdicts(codes=codes)
+
+
+def failing(
+    chain: Chain,
+    measures: Measures,
+    strategy: StrategyParams,
+    params: SelectorParams,
+    *,
+    budget_usd: Decimal,
+    calendar: TradingCalendar,
+    now: datetime,
+) -> Mapping[ContractReason, Bools]:
+    """Return for each reason which contracts it speaks against; arguments as for `validate`."""
     days = measures.days_to_expiration
-    failing: dict[ContractReason, Bools] = {
+    return {
         ContractReason.VALUE_INVALID: chain.unreadable,
         ContractReason.QUOTE_MISSING: (chain.bid <= 0) | (chain.ask <= 0) | (chain.quoted_at_us == 0),
         ContractReason.QUOTE_CROSSED: chain.bid > chain.ask,
@@ -103,10 +121,6 @@ def validate(
         ContractReason.TOO_EXPENSIVE: _too_expensive(chain, budget_usd),
         **_expiry_day(measures, params, calendar, now),
     }
-    codes = np.zeros(len(chain), np.int8)
-    for code in range(len(REASONS), 0, -1):  # backwards, so that the first reason is written last and stands
-        codes[failing[REASONS[code - 1]]] = code
-    return Verdicts(codes=codes)
 
 
 def _stale(chain: Chain, params: SelectorParams, now: datetime) -> Bools:
