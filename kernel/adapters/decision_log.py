@@ -1,6 +1,6 @@
 """The decisions table: one answer per stage and input, whatever is redelivered.
 
-1. The first recorded answer wins; every later `recall` returns exactly its messages.
+1. The first recorded answer wins; every later `recall` returns exactly its messages, in the bytes they were kept in.
 2. A stage records before it emits, so an answer that anyone could have seen is the recorded one.
 """
 
@@ -31,7 +31,7 @@ class DecisionLog:
         if row is None:
             return None
         return [
-            Emission(_TOPICS[name], self._codec.decode(_TOPICS[name], bytes(payload)))
+            Emission(_TOPICS[name], self._codec.decode(_TOPICS[name], bytes(payload)), wire=bytes(payload))
             for name, payload in zip(row[0], row[1], strict=True)
         ]
 

@@ -1,6 +1,8 @@
 """Messages to bytes and back: Avro single-object encoding, no registry server.
 
 Bytes on the wire: C3 01, the 8-byte fingerprint of the writer's schema, the Avro body.
+A fingerprint the store does not know raises UnknownSchema: whoever can ask the log for it (kernel.stream.schemas) lets the
+store learn it, then decodes again.
 """
 
 import io
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 from kernel.contracts.base import Message
 from kernel.contracts.schema_store import SchemaStore, load_store
 from kernel.contracts.topics import Topic
-from kernel.domain.errors import UndecodableMessage
+from kernel.domain.errors import UndecodableMessage, UnknownSchema
 
 MARKER = b"\xc3\x01"
 _HEADER_BYTES = 10
@@ -37,7 +39,10 @@ class Codec:
         return buffer.getvalue()
 
     def decode(self, topic: Topic[M], data: bytes) -> M:
-        """Return the message in `data`; raises UndecodableMessage with a reason a person understands."""
+        """Return the message in `data`; raises UndecodableMessage with a reason a person understands.
+
+        It is an UnknownSchema where the bytes may be sound and only the writer's schema is missing here.
+        """
         if len(data) < _HEADER_BYTES or data[:2] != MARKER:
             msg = (
                 f"not a single-object Avro message: starts with {data[:_HEADER_BYTES].hex(' ') or 'nothing'}"
@@ -45,8 +50,7 @@ class Codec:
             raise UndecodableMessage(msg)
         writer = self._store.writer(data[2:_HEADER_BYTES])
         if writer is None:
-            msg = f"unknown schema fingerprint {data[2:_HEADER_BYTES].hex()}: no version in schemas/history has it"
-            raise UndecodableMessage(msg)
+            raise self._unknown(data[2:_HEADER_BYTES])
         if writer.name != topic.schema_name:
             msg = f"a {writer.name} message on the topic of {topic.schema_name} messages"
             raise UndecodableMessage(msg)
@@ -54,7 +58,7 @@ class Codec:
             body = io.BytesIO(data[_HEADER_BYTES:])
             record = fastavro.schemaless_reader(body, writer.parsed, self._store.current[topic.schema_name])
         except Exception as e:  # fastavro raises whatever the broken bytes make it stumble on
-            msg = f"the body does not fit {writer.name} version {writer.version}: {type(e).__name__}: {e}"
+            msg = f"the body does not fit {writer}: {type(e).__name__}: {e}"
             raise UndecodableMessage(msg) from e
         if body.read(1):
             msg = f"bytes follow the end of a {writer.name} message"
@@ -63,6 +67,12 @@ class Codec:
             return topic.model.model_validate(cast("dict[str, object]", record))
         except ValidationError as e:
             raise UndecodableMessage(_first_problem(writer.name, e)) from e
+
+    def _unknown(self, fingerprint: bytes) -> UnknownSchema:
+        said = (
+            self._store.refusal(fingerprint) or "no version in schemas/history has it, no writer announced it"
+        )
+        return UnknownSchema(f"unknown schema fingerprint {fingerprint.hex()}: {said}", fingerprint)
 
 
 def _first_problem(name: str, error: ValidationError) -> str:

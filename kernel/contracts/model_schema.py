@@ -1,6 +1,6 @@
 """Compares a pydantic model with the Avro schema it travels by, field by field, all the way down.
 
-Entry points: `model_problems`, `named_types`.
+Entry point: `model_problems`.
 1. A model and its schema have the same fields.
 2. A field may be None in the model exactly where it may be null in the schema.
 3. Types match one to one: what the schema can carry, the model can hold, and the other way round. An enum of the
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from kernel.contracts.schema_store import Schema
+from kernel.contracts.resolution import Schema, named_types
 
 _SIMPLE: Mapping[Any, tuple[tuple[str, str | None], ...]] = {
     str: (("string", None),),
@@ -32,30 +32,6 @@ _SIMPLE: Mapping[Any, tuple[tuple[str, str | None], ...]] = {
 def model_problems(name: str, model: type[BaseModel], schema: Schema) -> list[str]:
     """Return where `model` and `schema` differ, one line a field."""
     return list(_record_problems(name, model, schema, named_types(schema)))
-
-
-def named_types(schema: Any) -> dict[str, Schema]:
-    """Return the records and enums defined anywhere in `schema`, by short name and by full name."""
-    found: dict[str, Schema] = {}
-    namespace = schema.get("namespace", "") if isinstance(schema, dict) else ""
-    for named in _definitions(schema):
-        found[named["name"]] = named
-        found[f"{named.get('namespace', namespace)}.{named['name']}"] = named
-    return found
-
-
-def _definitions(schema: Any) -> Iterator[Schema]:
-    if isinstance(schema, list):
-        for branch in schema:
-            yield from _definitions(branch)
-    elif isinstance(schema, dict):
-        if schema["type"] in {"record", "enum"}:
-            yield schema
-        for inner in (schema["type"], schema.get("items"), schema.get("values")):
-            if isinstance(inner, dict | list):
-                yield from _definitions(inner)
-        for field in schema.get("fields", ()):
-            yield from _definitions(field["type"])
 
 
 def _record_problems(

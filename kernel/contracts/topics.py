@@ -12,6 +12,8 @@ M_co = TypeVar("M_co", bound=Message, covariant=True)
 
 DEFAULT_PREFIX = "dispatch."
 DEAD_SUFFIX = ".dead"
+#: Not a topic of messages: the schemas they are written with, by fingerprint, compacted (kernel.stream.schemas).
+SCHEMAS = "schemas"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ TradingError
 │   └── DatabaseUnavailable   connection lost, server restarting
 ├── UnprocessableError    this message can never be handled: the shell writes a dead letter and goes on
 │   └── UndecodableMessage    the bytes are not a message of a known schema
+│       └── UnknownSchema         their writer's schema is not known here: the shell asks the log for it, once
 ├── ConfigError           settings or parameters are wrong: the process says so in one line and exits
 └── InvariantBroken       what must never happen has: the process stops without acknowledging
 
@@ -35,6 +36,14 @@ class UnprocessableError(TradingError):
 
 class UndecodableMessage(UnprocessableError):
     """Bytes that are no message: wrong marker, unknown schema fingerprint, or values the model refuses."""
+
+
+class UnknownSchema(UndecodableMessage):
+    """Bytes whose writer's schema is not known here, though the log may know it."""
+
+    def __init__(self, reason: str, fingerprint: bytes) -> None:
+        super().__init__(reason)
+        self.fingerprint = fingerprint
 
 
 class ConfigError(TradingError):

@@ -8,12 +8,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
-from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEAD_SUFFIX, DEFAULT_PREFIX
+from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEAD_SUFFIX, DEFAULT_PREFIX, SCHEMAS
 from kernel.domain.errors import TransientError
 from kernel.stream.producer import MAX_DEAD_LETTER_BYTES
 
 _DAY_MS = 86_400_000
 _TOPIC_ALREADY_EXISTS = 36
+#: Schemas outlive every message written with them. Each start of a process repeats some 30 KB; small segments let
+#: compaction take the repeats away, for it never touches the one being written.
+_SCHEMAS_CONFIG = {"cleanup.policy": "compact", "segment.bytes": str(1 << 20), "segment.ms": str(_DAY_MS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +31,9 @@ class TopicSettings:
 
 
 def topic_names(prefix: str = DEFAULT_PREFIX) -> list[str]:
-    """Return the full names of every topic, dead letters included."""
-    return [t.full_name(prefix) for t in ALL_TOPICS] + [t.dead_name(prefix) for t in CONSUMED_TOPICS]
+    """Return the full names of every topic, dead letters and schemas included."""
+    messages = [t.full_name(prefix) for t in ALL_TOPICS]
+    return [*messages, *(t.dead_name(prefix) for t in CONSUMED_TOPICS), prefix + SCHEMAS]
 
 
 async def create_topics(bootstrap_servers: str, settings: TopicSettings) -> list[str]:
@@ -37,7 +41,7 @@ async def create_topics(bootstrap_servers: str, settings: TopicSettings) -> list
     wanted = [
         NewTopic(
             name=name,
-            num_partitions=settings.partitions,
+            num_partitions=1 if name == settings.prefix + SCHEMAS else settings.partitions,
             replication_factor=settings.replicas,
             topic_configs=_topic_configs(name, settings),
         )
@@ -63,6 +67,8 @@ async def list_topics(bootstrap_servers: str, prefix: str = DEFAULT_PREFIX) -> d
 
 
 def _topic_configs(name: str, settings: TopicSettings) -> dict[str, str]:
+    if name == settings.prefix + SCHEMAS:
+        return _SCHEMAS_CONFIG
     if not name.endswith(DEAD_SUFFIX):
         return {"retention.ms": str(settings.retention_days * _DAY_MS)}
     return {

@@ -2,12 +2,13 @@
 
 1. When `handle_record` returns, the record may be acknowledged: its outputs or its dead letter are in the log.
 2. When it raises, nothing may be acknowledged and the process must stop.
+3. A record another revision wrote is a dead letter only if its schema is neither in the history nor in the log.
 """
 
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
@@ -36,6 +37,14 @@ class RawRecord:
     value: bytes | None
 
 
+class Writers(Protocol):
+    """Knows how to find the schemas of other revisions (kernel.stream.schemas.LogSchemas)."""
+
+    async def knowing(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work`; where it meets a schema unknown here, find it and run it again, or raise UnknownSchema."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler(Generic[In]):
     """Drives a stage for the records of its topic."""
@@ -47,6 +56,7 @@ class Handler(Generic[In]):
     health: Health
     prefix: str
     codec: Codec
+    writers: Writers
 
     async def handle_record(self, record: RawRecord) -> None:
         """Handle one record to the end."""
@@ -61,14 +71,18 @@ class Handler(Generic[In]):
 
     async def _decode_and_handle(self, record: RawRecord) -> None:
         try:
-            message = self.codec.decode(self.consumes, record.value or b"")
-            with story(message.meta.correlation_id):
-                await self._decide_and_publish(message)
+            # Besides the record itself, what the stage kept of its input may be another revision's.
+            await self.writers.knowing(lambda: self._once(record))
         except UnprocessableError as e:
             HANDLED.labels(self.name, "dead").inc()
             await self._bury(record, e)
         else:
             HANDLED.labels(self.name, "ok").inc()
+
+    async def _once(self, record: RawRecord) -> None:
+        message = self.codec.decode(self.consumes, record.value or b"")
+        with story(message.meta.correlation_id):
+            await self._decide_and_publish(message)
 
     async def _decide_and_publish(self, message: In) -> None:
         async def decide() -> Emissions:

@@ -7,15 +7,17 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 
 from kernel.contracts.codec import Codec
 from kernel.contracts.topics import Topic
-from kernel.domain.errors import ConfigError
+from kernel.domain.errors import ConfigError, UnknownSchema
 from kernel.runtime.health import Health
 from kernel.runtime.logging import get_logger, setup_logging
 from kernel.runtime.settings import ServiceSettings
@@ -23,6 +25,7 @@ from kernel.runtime.web import WebServer, health_app
 from kernel.stream.handling import Handler
 from kernel.stream.producer import KafkaPublisher
 from kernel.stream.retry import retry_in_place
+from kernel.stream.schemas import LogSchemas, log_schemas
 from kernel.stream.stage import Stage
 from kernel.stream.worker import Worker
 
@@ -38,6 +41,7 @@ class Process:
 
     `resources` are opened in order before anything runs and closed in reverse. `start` runs once after that, retried
     while the outside is down. `tasks` run for ever beside the consumer; one that ends or raises stops the process.
+    Where any of these meets a message of a revision unknown here, the log is asked how it is written, and it runs again.
     """
 
     name: str
@@ -51,6 +55,14 @@ class Process:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     routes: Callable[[FastAPI], None] | None = None
 
+    @cached_property
+    def schemas(self) -> LogSchemas:
+        """How this process learns to read other revisions' messages."""
+        settings = self.settings
+        return log_schemas(
+            settings.kafka_bootstrap_servers, settings.topic_prefix, stage=self.name, health=self.health
+        )
+
     def worker(self) -> Worker | None:
         """Return the consumer of this process, if it reads a topic."""
         if self.consumes is None or self.stage is None:
@@ -63,6 +75,7 @@ class Process:
             health=self.health,
             prefix=self.settings.topic_prefix,
             codec=Codec(),
+            writers=self.schemas,
         )
         return Worker(handler, self.settings.kafka_bootstrap_servers)
 
@@ -120,10 +133,12 @@ async def _bring_up(process: Process, stack: AsyncExitStack) -> dict[str, asynci
     process.health.expects("start")
     for resource in (process.publisher, *process.resources):
         await _open(process, stack, resource)
-    if process.start is not None:
-        await retry_in_place(process.start, stage=process.name, health=process.health)
+    await process.schemas.knowing(lambda: _start(process))
     process.health.started("start")
-    tasks = {name: asyncio.create_task(_forever(task), name=name) for name, task in process.tasks.items()}
+    tasks = {
+        name: asyncio.create_task(process.schemas.knowing(task), name=name)
+        for name, task in process.tasks.items()
+    }
     if worker is not None:
         tasks["consumer"] = asyncio.create_task(worker.run(), name="consumer")
     return tasks
@@ -136,8 +151,9 @@ async def _open(process: Process, stack: AsyncExitStack, resource: AbstractAsync
     await retry_in_place(enter, stage=process.name, health=process.health)
 
 
-async def _forever(task: Task) -> None:
-    await task()
+async def _start(process: Process) -> None:
+    if process.start is not None:
+        await retry_in_place(process.start, stage=process.name, health=process.health)
 
 
 async def _first_of(
@@ -164,10 +180,24 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _learn_and_refuse(process: Process) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """A request cannot be run again here: its sender repeats it, and then finds the schema known."""
+
+    async def answer(_: Request, error: Exception) -> Response:
+        assert isinstance(error, UnknownSchema)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WEB_STOP_DEADLINE_S):
+                await process.schemas.find(error.fingerprint)
+        return JSONResponse({"error": "not accepted yet, send it again"}, 503, {"Retry-After": "5"})
+
+    return answer
+
+
 def _web(process: Process) -> WebServer:
     app = health_app(process.health, f"dispatch {process.name}")
     if process.routes is not None:
         process.routes(app)
+        app.add_exception_handler(UnknownSchema, _learn_and_refuse(process))
     try:
         return WebServer(app, process.settings.http_host, process.settings.http_port)
     except OSError as e:

@@ -1,15 +1,21 @@
-"""Writes messages to Kafka: idempotent, acknowledged by all replicas before `publish` returns."""
+"""Writes messages to Kafka: idempotent, acknowledged by all replicas before `publish` returns.
+
+A publisher first announces how it writes: its schemas are on the topic `schemas` before its first message is anywhere
+(kernel.stream.schemas says what readers make of that).
+"""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from kernel.contracts.codec import Codec
-from kernel.contracts.topics import EVIDENCE
+from kernel.contracts.schema_store import load_store
+from kernel.contracts.topics import EVIDENCE, SCHEMAS
 from kernel.domain.errors import InvariantBroken, TransientError, UnprocessableError
 from kernel.runtime.metrics import EMITTED
 from kernel.stream.stage import Emission, Emissions
@@ -58,9 +64,12 @@ class KafkaPublisher:
         )
         try:
             await self._producer.start()
-        except KafkaError as e:
+            await self._announce(self._producer)
+        except BaseException as e:
             await self._producer.stop()
-            raise LogUnavailable(f"Kafka at {self._bootstrap_servers} did not answer: {e}") from e
+            if isinstance(e, KafkaError):
+                raise LogUnavailable(f"Kafka at {self._bootstrap_servers} did not answer: {e}") from e
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -86,8 +95,23 @@ class KafkaPublisher:
         """Write bytes as they are to a topic given by its full name (dead letters, outbox)."""
         await self._acknowledged([await self._send_raw(topic, key, value, list(headers))])
 
+    async def _announce(self, producer: AIOKafkaProducer) -> None:
+        """Say how this release writes. The same key and value as last time: the topic is compacted."""
+        topic = self._prefix + SCHEMAS
+        try:
+            sent = [
+                await producer.send(
+                    topic, json.dumps(entry, sort_keys=True).encode(), key=fingerprint.encode()
+                )
+                for fingerprint, entry in load_store().announced().items()
+            ]
+            await asyncio.gather(*sent)
+        except UnknownTopicOrPartitionError as e:
+            msg = f"there is no topic {topic}; make the topics with: dispatch topics create"
+            raise LogUnavailable(msg) from e
+
     async def _send(self, emission: Emission[Any]) -> asyncio.Future[Any]:
-        value = self._codec.encode(emission.topic, emission.message)
+        value = emission.wire or self._codec.encode(emission.topic, emission.message)
         return await self._send_raw(emission.topic.full_name(self._prefix), emission.key.encode(), value, [])
 
     async def _send_raw(

@@ -1,7 +1,7 @@
 """What a stage is: one message in, messages out. Shells (live, replay, test) drive it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from kernel.contracts.base import Message
@@ -14,10 +14,14 @@ In_contra = TypeVar("In_contra", bound=Message, contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Emission(Generic[M]):
-    """A message and the topic it goes to; its key follows from the topic."""
+    """A message and the topic it goes to; its key follows from the topic.
+
+    `wire` is what it was written as before, if it was: those bytes go out again, with whatever a newer release put in.
+    """
 
     topic: Topic[M]
     message: M
+    wire: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:

@@ -1,6 +1,6 @@
 """Kafka as the shell sees it: a publisher that keeps what it was given."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Self
 
 from kernel.stream.producer import Header
@@ -38,3 +38,10 @@ class FakeLog:
     def _fail(self) -> None:
         if self.fails_with:
             raise self.fails_with.pop(0)
+
+
+class KnownWriters:
+    """The schemas of a log in which nobody writes otherwise than we do."""
+
+    async def knowing(self, work: Callable[[], Awaitable[None]]) -> None:
+        await work()

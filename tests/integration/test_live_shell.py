@@ -17,6 +17,7 @@ from kernel.stream.dead_letter import read_headers
 from kernel.stream.handling import Handler
 from kernel.stream.producer import MAX_MESSAGE_BYTES, KafkaPublisher
 from kernel.stream.reader import LogReader, StoredRecord
+from kernel.stream.schemas import log_schemas
 from kernel.stream.stage import Emission, Emissions
 from kernel.stream.worker import Worker
 from kernel.testing.builders import a_meta, a_selection, a_signal, an_idea
@@ -104,6 +105,7 @@ class Broker:
                 health=health,
                 prefix=self.prefix,
                 codec=CODEC,
+                writers=log_schemas(self.bootstrap, self.prefix, stage="echo", health=health),
             )
             task = asyncio.create_task(Worker(handler, self.bootstrap).run())
             try:
@@ -132,7 +134,8 @@ async def eventually(holds: Callable[[], object], *tasks: asyncio.Task[None]) ->
 async def test_topics_are_made_once_with_their_dead_letters(broker: Broker) -> None:
     again = await create_topics(broker.bootstrap, TopicSettings(prefix=broker.prefix, partitions=9))
     assert again == []
-    assert await list_topics(broker.bootstrap, broker.prefix) == dict.fromkeys(topic_names(broker.prefix), 3)
+    wanted = dict.fromkeys(topic_names(broker.prefix), 3) | {f"{broker.prefix}schemas": 1}
+    assert await list_topics(broker.bootstrap, broker.prefix) == wanted
 
 
 async def test_every_message_is_answered_in_the_order_of_its_key(broker: Broker) -> None:

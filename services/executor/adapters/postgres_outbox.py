@@ -89,7 +89,8 @@ class OutboxRelay:
         self._kicked.clear()
 
     def _emission(self, topic: str, payload: bytes) -> Emission[Any]:
-        return Emission(_TOPICS[topic], self._codec.decode(_TOPICS[topic], bytes(payload)))
+        wire = bytes(payload)
+        return Emission(_TOPICS[topic], self._codec.decode(_TOPICS[topic], wire), wire=wire)
 
 
 async def _waiting(connection: Connection) -> list[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
-from kernel.domain.errors import TransientError
+from kernel.domain.errors import TransientError, UnknownSchema
 from kernel.runtime.logging import get_logger
 from services.signals.core.alerts import Accepted, AlertRefused, read_alert
 from services.signals.ports import AlertIntake
@@ -48,6 +48,8 @@ def add_alert_route(app: FastAPI, intake: AlertIntake, *, token: SecretStr, dead
             return await _take(await _read_body(request), intake, deadline_s)
         except _Refusal as refusal:
             return refusal.response
+        except UnknownSchema:
+            raise  # another revision kept this alert: the shell learns how that writes, and asks for a repeat
         except Exception:  # noqa: BLE001 - whatever went wrong, its text stays in our log
             _log.exception("an alert could not be handled")
             return JSONResponse({"error": "internal error"}, status_code=500)

@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 
-from kernel.contracts.compatibility import check_contracts, history_problems, pair_problems
-from kernel.contracts.schema_store import Schema, SchemaStore, load_store
+from kernel.contracts.compatibility import check_contracts, history_problems
+from kernel.contracts.evolution import pair_problems
+from kernel.contracts.resolution import Schema
+from kernel.contracts.schema_store import SchemaStore, load_store
 
 STORE = load_store()
 SIGNAL = STORE.current_raw["signal"]
@@ -41,31 +43,40 @@ def test_a_new_field_with_a_default_is_fine(changed: Schema) -> None:
 def test_a_new_field_without_default_cannot_be_read_from_old_records(changed: Schema) -> None:
     changed["fields"].append({"name": "note", "type": "string"})
     assert problems(changed) == (
-        "today's reader on old records: reader field missing default value at note (note)"
+        "note was added without a default: the newer version could not read the records that are on the topics"
+        ' already. Give it one: "type": ["null", …], "default": null'
     )
 
 
 def test_a_field_without_default_that_goes_cannot_be_read_by_an_old_reader(changed: Schema) -> None:
     changed["fields"] = [f for f in changed["fields"] if f["name"] != "setup"]
     assert problems(changed) == (
-        "an old reader on today's records: reader field missing default value at setup (setup)"
+        "setup was removed, and had no default: a stage that still runs the older version could not read the new"
+        " records. Keep it; nobody has to use it"
     )
 
 
 def test_another_type_is_told_by_the_fields_dotted_name(changed: Schema) -> None:
     idea_field(changed, "expires_at")["type"] = "string"
-    assert "type mismatch at idea.expires_at (reader type: string not compatible" in problems(changed)
+    assert problems(changed) == (
+        "idea.expires_at: long(timestamp-micros) became string: neither version could read the other's records."
+        " Leave it as it is and add a field of another name, with a default"
+    )
 
 
 def test_a_renamed_field_is_a_break(changed: Schema) -> None:
     idea_field(changed, "underlying")["name"] = "ticker"
-    assert "reader field missing default value" in problems(changed)
+    assert problems(changed) == (
+        "idea.underlying was renamed to idea.ticker, and a field is found by its name: neither version could read the"
+        " other's records. Keep idea.underlying; to have another name too, add it with a default and write both"
+    )
 
 
 def test_another_scale_is_a_break_though_avro_lets_it_pass(changed: Schema) -> None:
     idea_field(changed, "stop_price")["type"][1]["scale"] = 2
     assert problems(changed) == (
-        "idea.stop_price: bytes(decimal, 18, 6) became bytes(decimal, 18, 2), bytes would be read as another value"
+        "idea.stop_price: bytes(decimal, 18, 6) became bytes(decimal, 18, 2), bytes would be read as another value."
+        " Leave it as it is and add a field of another name, with a default"
     )
 
 
@@ -81,9 +92,11 @@ def test_a_new_symbol_is_fine_where_the_enum_has_a_default(changed: Schema) -> N
 
 def test_a_symbol_that_goes_is_a_break_though_avro_lets_it_pass(changed: Schema) -> None:
     idea_field(changed, "strategy")["type"]["symbols"].remove("swing")
-    assert pair_problems(SIGNAL, changed) == [
-        "idea.strategy: swing was taken away, old records would be read as the default"
-    ]
+    (problem,) = pair_problems(SIGNAL, changed)
+    assert problem == (
+        "idea.strategy: swing was taken away, old records would be read as the default, UNKNOWN."
+        " Keep the symbol; nobody has to write it"
+    )
 
 
 def test_changes_inside_arrays_and_by_reference_are_seen() -> None:

@@ -17,7 +17,7 @@ from kernel.stream.dead_letter import read_headers
 from kernel.stream.handling import Handler, RawRecord
 from kernel.stream.stage import Emission, Emissions
 from kernel.testing.builders import a_selection, a_signal
-from tests.fakes.log import FakeLog
+from tests.fakes.log import FakeLog, KnownWriters
 
 CODEC = Codec()
 SELECTION = Emission(SELECTIONS, a_selection())
@@ -60,6 +60,7 @@ def handler(log: FakeLog, health: Health) -> Callable[[Stage], Handler[Signal]]:
             health=health,
             prefix="p.",
             codec=CODEC,
+            writers=KnownWriters(),
         )
 
     return build
