@@ -53,6 +53,8 @@ def dead(
     whole = show or (wanted.only_addresses and not requeue)
     if not as_json:
         _tell(letters, whole=whole)
+        if not (whole or requeue):
+            _count(letters)
     refused = _requeue(connection, letters, again=again, yes=yes) if requeue and letters else {}
     if as_json:
         after = _chosen(connection, wanted) if requeue else letters
@@ -77,9 +79,12 @@ def _tell(letters: Sequence[Letter], *, whole: bool) -> None:
             _tell_whole(letter, reading)
     if not letters:
         err.print("no dead letters")
-    elif not whole:
+
+
+def _count(letters: Sequence[Letter]) -> None:
+    if letters:
         waiting = len(to_send(letters, again=False))
-        err.print(f"{len(letters)} dead letters, {waiting} to send back", markup=False)
+        err.print(f"dead letters: {len(letters)}, to send back: {waiting}", markup=False)
 
 
 def _tell_whole(letter: Letter, reading: Reading) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from dispatch.dead_letters.decoding import Reading
 from dispatch.dead_letters.letters import Letter
 from dispatch.plain import hex_dump, visible, visible_bytes, without_bytes
-from kernel.domain.errors import UndecodableMessage
 
 #: A list shows how the bytes begin; one letter shown shows more, and its JSON all.
 _HEX_LISTED_BYTES = 64
 _DUMPED_BYTES = 1024
+#: Errors that a newer release, or one that knows more schemas, may not make of the same bytes.
+_UNDECODABLE = frozenset({"UndecodableMessage", "UnknownSchema"})
 
 
 def summary_lines(letter: Letter, reading: Reading) -> list[str]:
@@ -92,7 +93,7 @@ def _fate(letter: Letter, reading: Reading) -> list[str]:
             f"sent back {last.at:%Y-%m-%d %H:%M:%S} UTC to {letter.topic.name},"
             f" partition {last.to.partition}, offset {last.to.offset}{again}"
         )
-    elif reading.problem is None and letter.figures.get("exception") == UndecodableMessage.__name__:
+    elif reading.problem is None and letter.figures.get("exception") in _UNDECODABLE:
         lines.append("it decodes today")
     return lines
 

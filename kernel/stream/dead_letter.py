@@ -1,7 +1,7 @@
 """Dead letters: the original bytes, untouched, and why they could not be handled.
 
 Headers follow Kafka Streams' dead letter queue: `__streams.errors.*`, so that its tools read ours. Sending one back
-leaves two traces: headers on the record that went back, and a mark on the dead topic, a record without a value whose
+leaves two traces: headers on the record that went back, and a mark on the dead topic, an empty record whose
 headers name the letter and where it went.
 """
 

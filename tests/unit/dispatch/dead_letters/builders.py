@@ -37,7 +37,7 @@ def a_letter(
 def a_mark(offset: int, *, letter: int, went_to: int) -> StoredRecord:
     """The mark that letter `letter` was sent back and became the record at offset `went_to`."""
     mark = RequeueMark(Place(DEAD, 0, letter), Place("p.signals", 0, went_to))
-    return _record(offset, b"SPY", None, mark.headers())
+    return _record(offset, b"SPY", b"", mark.headers())
 
 
 def _record(offset, key, value, headers) -> StoredRecord:
