@@ -8,9 +8,9 @@
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.replay.source import Source
@@ -23,6 +23,12 @@ from kernel.domain.errors import UndecodableMessage
 from kernel.stream.reader import StoredRecord
 from kernel.stream.replaying import Replay
 from kernel.stream.stage import Emission
+
+
+#: Records carry their writers' clocks: an answer may seem older than its input.
+_CLOCKS_APART = timedelta(minutes=1)
+#: Whether a record of an input topic, decoded, is one of a replay's inputs.
+Wanted = Callable[[StoredRecord, Message], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,9 @@ class History:
 
     @property
     def begins_at(self) -> datetime | None:
-        """When the first input was written; None when there is none."""
+        """From when on the log tells of these inputs; None for from its beginning."""
         first = self.inputs[0].record if self.inputs else None
-        return None if first is None else first.written_at
+        return None if first is None else first.written_at - _CLOCKS_APART
 
     @property
     def decided_at(self) -> dict[str, datetime]:
@@ -58,19 +64,30 @@ class History:
         return {key: answers[0].message.meta.occurred_at for key, answers in self.answers.items()}
 
 
-async def read_inputs(source: Source, topic: Topic[Any], span: Span, codec: Codec) -> History:
-    """Return the inputs of a span of `topic`, without answers."""
+def in_span(span: Span) -> Wanted:
+    """Return the inputs of a span."""
+    return lambda record, message: span.holds(record) and span.traces(message)
+
+
+def given_by(inputs: Collection[Input]) -> Wanted:
+    """Return what the stage before made of `inputs`."""
+    causes = {given.id for given in inputs}
+    return lambda _, message: message.meta.causation_id in causes
+
+
+async def read_inputs(
+    source: Source, topic: Topic[Any], wanted: Wanted, since: datetime | None, codec: Codec
+) -> History:
+    """Return the wanted messages of `topic` written at or after `since`, without answers."""
     history, seen = History(), set()
     found: list[tuple[Message, StoredRecord]] = []
-    async for record in source.read([topic], span.since):
-        if not span.holds(record):
-            continue
+    async for record in source.read([topic], since):
         try:
             message = codec.decode(topic, record.value or b"")
         except UndecodableMessage:
             history.undecodable += 1
             continue
-        if span.traces(message) and message.meta.id not in seen:
+        if message.meta.id not in seen and wanted(record, message):
             seen.add(message.meta.id)
             found.append((message, record))
     found.sort(key=lambda pair: (pair[1].written_at, pair[1].partition, pair[1].offset))
@@ -95,7 +112,8 @@ async def read_answers(
         if meta.stage != stage or meta.causation_id not in wanted or meta.id in seen:
             continue
         seen.add(meta.id)
-        history.answers[meta.causation_id].append(Emission(topic, message))
+        if replay.decided(message):
+            history.answers[meta.causation_id].append(Emission(topic, message))
 
 
 async def read_evidence(
