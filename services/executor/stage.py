@@ -92,9 +92,10 @@ class ExecutorStage:
             turned_away += 1
             _log.warning("the venue's rate limit turned the order away", turned_away=turned_away)
             await self._pause(send_again_pause_s(turned_away))
-            refusal = self._judge(order.ticket, await self._gather())
+            facts = await self._gather()
+            refusal = self._judge(order.ticket, facts)
             if refusal is not None:
-                return await self._refuse(order, refusal)
+                return await self._send_again(order, facts, refusal)
         return await self._take(order, answer)
 
     async def _take(self, order: Order, answer: Answer) -> Held:
@@ -134,8 +135,7 @@ class ExecutorStage:
             )
         _log.warning("the order is not at the venue", client_order_id=order.client_order_id)
         facts = await self._gather()
-        refusal = self._judge(order.ticket, facts)
-        return await self._change(order, lambda stored: self._steps.send_again(stored, facts, refusal))
+        return await self._send_again(order, facts, self._judge(order.ticket, facts))
 
     async def _look_up(self, order: Order) -> VenueReport | None:
         """Return the venue's order, or None after it was not there at any look-up over the settling time."""
@@ -157,6 +157,9 @@ class ExecutorStage:
             return self._steps.report(stored, report, self._clock.now())
 
         return _known(await self._orders.change(order.client_order_id, decide))
+
+    async def _send_again(self, order: Order, facts: Facts, refusal: Refusal | None) -> Held:
+        return await self._change(order, lambda stored: self._steps.send_again(stored, facts, refusal))
 
     async def _doubt(self, order: Order, reason: str) -> Held:
         return await self._change(order, lambda stored: self._steps.doubt(stored, reason, self._clock.now()))

@@ -187,6 +187,11 @@ class FakeOrders:
         return [m for m in self.messages if isinstance(m, Rejection)]
 
     @property
+    def evidence(self) -> list[Evidence]:
+        """What the gates saw, decision by decision."""
+        return [m for m in self.messages if isinstance(m, Evidence)]
+
+    @property
     def messages(self) -> list[Evidence | Execution | Rejection]:
         """Everything in the outbox."""
         return [m for step in self.steps for m in step.messages]

@@ -11,6 +11,7 @@ import pytest
 
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
+from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection
 from kernel.contracts.origin import Origin
 from kernel.domain.errors import TransientError, UnprocessableError
@@ -25,7 +26,9 @@ from services.executor.core.order_life import Order
 from services.executor.core.orders import request_of
 from services.executor.core.steps import Step, Steps
 from services.executor.ports import Held
+from services.executor.replay import ExecutorReplay
 from tests.fakes.executor import FakeBroker, weekdays
+from tests.fakes.params import PARAMS
 
 pytestmark = pytest.mark.integration
 
@@ -265,6 +268,38 @@ async def test_the_relay_publishes_everything_once_in_order(
     evidence, *executions = [emission.message for emission in publisher.published]
     assert isinstance(evidence, Evidence)
     assert [e.sequence for e in executions] == [1, 2, 3]
+
+
+async def test_every_decision_leaves_the_outbox_after_evidence_that_decides_it_again(
+    database: Database, orders: PostgresOrders
+) -> None:
+    late = Facts(now=TICKET.expires_at, calendar=FACTS.calendar, clock_skew_s=0.25)
+    refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
+    await orders.begin(first_step())
+    await known(orders, TICKET, lambda order: STEPS.doubt(order, "time-out", NOW))
+    await known(orders, TICKET, lambda order: STEPS.send_again(order, FACTS, None))
+    await known(orders, TICKET, lambda order: STEPS.send_again(order, late, refusal))
+    publisher = RecordingPublisher()
+    await a_relay(database, publisher).publish_waiting()
+    published = [emission.message for emission in publisher.published]
+
+    replay = ExecutorReplay(PARAMS, "test")
+    decided: list[int] = []
+    for place, evidence in enumerate(published):
+        if isinstance(evidence, Evidence):
+            again = [e.message for e in await replay.decide(TICKET, evidence)]
+            wrote = published[place + 1 : place + 1 + len(again)]
+            assert [unsigned(m) for m in again] == [unsigned(m) for m in wrote]
+            decided.append(again[0].sequence)
+    assert decided == [1, 3, 4]
+    assert [type(m) for m in published] == [Evidence, Execution, Execution] + [Evidence, Execution] * 2 + [
+        Rejection
+    ]
+
+
+def unsigned(message: Message) -> Message:
+    """Return a message without what says whose it is."""
+    return message.model_copy(update={"meta": message.meta.model_copy(update={"config_hash": ""})})
 
 
 async def test_what_the_log_did_not_take_is_published_again(

@@ -57,10 +57,23 @@ async def test_execution_ids_are_derived_from_the_ticket_and_the_step(desk: Desk
 async def test_the_gates_leave_their_evidence_before_the_first_step(desk: Desk) -> None:
     await desk.deliver()
 
-    evidence = desk.orders.messages[0]
-    assert isinstance(evidence, Evidence)
-    assert evidence.input_id == TICKET.meta.id
-    assert b'"2026-06-05"' in evidence.items[0].body
+    first, *others = desk.orders.messages
+    assert isinstance(first, Evidence)
+    assert (first.input_id, first.decided_at) == (TICKET.meta.id, others[0].meta.occurred_at)
+    assert len(desk.orders.evidence) == 1
+
+
+async def test_what_the_gates_decide_in_between_and_later_has_evidence_of_its_own(desk: Desk) -> None:
+    desk.broker.plan = deque([Outcome.STAY_SILENT, *[Outcome.RATE_LIMIT] * 50])
+
+    await desk.deliver()
+
+    assert desk.statuses == [S.SENDING, S.UNKNOWN, S.SENDING, S.REJECTED]
+    steps = [step for step in desk.orders.steps if isinstance(step.messages[0], Evidence)]
+    assert [step.order.sequence for step in steps] == [1, 3, 4]
+    assert all(step.messages[0].meta.occurred_at == step.at for step in steps)
+    desk_ids = [message.meta.id for message in desk.orders.messages]
+    assert len(desk_ids) == len(set(desk_ids))
 
 
 async def test_the_stage_itself_emits_nothing(desk: Desk) -> None:

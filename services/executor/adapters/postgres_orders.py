@@ -5,7 +5,6 @@ repeats the sequence it was decided on, and the ledger's key refuses a second ro
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from prometheus_client import Counter
 from psycopg.rows import class_row
@@ -14,14 +13,12 @@ from kernel.adapters.postgres import Connection, Database
 from kernel.adapters.reservations import mark_at_venue, release
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Execution, Rejection
-from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
-from kernel.stream.stage import Emission
 from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row
 from services.executor.core.order_life import Order
 from services.executor.core.orders import request_hash, request_of
-from services.executor.core.steps import Reservation, Step
+from services.executor.core.steps import Reservation, Step, topic_of
 from services.executor.ports import Decide, Held
 
 _log = get_logger()
@@ -105,9 +102,8 @@ class PostgresOrders:
                 pass
 
     def _outbox_row(self, message: Evidence | Execution | Rejection) -> tuple[object, ...]:
-        emission = _emission(message)
-        payload = self._codec.encode(emission.topic, message)
-        return message.meta.id, emission.topic.name, emission.key, payload
+        topic = topic_of(message)
+        return message.meta.id, topic.name, topic.key(message), self._codec.encode(topic, message)
 
     def _tell(self, order: Order) -> None:
         self._on_commit()
@@ -128,16 +124,6 @@ async def _lock(connection: Connection, client_order_id: str) -> OrderRow | None
     async with connection.cursor(row_factory=class_row(OrderRow)) as cursor:
         await cursor.execute(f"{SELECT_ORDER} WHERE client_order_id = %s FOR UPDATE", (client_order_id,))
         return await cursor.fetchone()
-
-
-def _emission(message: Evidence | Execution | Rejection) -> Emission[Any]:
-    match message:
-        case Evidence():
-            return Emission(EVIDENCE, message)
-        case Execution():
-            return Emission(EXECUTIONS, message)
-        case Rejection():
-            return Emission(REJECTIONS, message)
 
 
 _INSERT_ORDER = """

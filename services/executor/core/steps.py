@@ -2,18 +2,18 @@
 
 1. Every step makes exactly one Execution, whose id is derived from the ticket and the step's sequence.
 2. An order that ends REJECTED without a fill also makes the ticket's one Rejection.
-3. Every decision of the gates is preceded by its Evidence.
+3. Every decision of the gates is preceded by its Evidence. What the venue answered needs none: the Execution, and a
+   refusal's figures, are its words.
 """
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from kernel.contracts.messages import (
     Evidence,
-    EvidenceItem,
     Execution,
     OrderStatus,
     Rejection,
@@ -21,7 +21,9 @@ from kernel.contracts.messages import (
     Ticket,
 )
 from kernel.contracts.origin import Origin
+from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS, Topic
 from kernel.domain.money import CONTRACT_MULTIPLIER
+from services.executor.core.evidence import evidence_of
 from services.executor.core.gates import Facts, Refusal, is_expired
 from services.executor.core.order_life import UNANSWERED, WORKING, Order, advance, apply, new_order
 from services.executor.core.orders import is_ours, request_of
@@ -63,7 +65,7 @@ class Steps:
         return self._gated(new_order(ticket), facts, refusal)
 
     def send_again(self, order: Order, facts: Facts, refusal: Refusal | None) -> Step:
-        """Return the step of an order that was proved absent from the venue: sent once more, or refused by now."""
+        """Return the step of an order the venue has proved not to have: sent once more, or refused by now."""
         return self._gated(order, facts, refusal)
 
     def doubt(self, order: Order, reason: str, now: datetime) -> Step:
@@ -100,7 +102,8 @@ class Steps:
             step = self._step(advance(order, OrderStatus.SENDING), facts.now)
         else:
             step = self.refuse(order, refusal, facts.now)
-        return replace(step, messages=(self._evidence(step.order, facts), *step.messages))
+        meta = self._origin.meta(order.ticket.meta, f"evidence-{step.order.sequence}", facts.now)
+        return replace(step, messages=(evidence_of(meta, order, facts), *step.messages))
 
     def _step(self, order: Order, now: datetime, refusal: Refusal | None = None) -> Step:
         execution = self._execution(order, now)
@@ -140,15 +143,16 @@ class Steps:
             observed_at=ticket.selected_at,
         )
 
-    def _evidence(self, order: Order, facts: Facts) -> Evidence:
-        return Evidence(
-            meta=self._origin.meta(order.ticket.meta, f"evidence-{order.sequence}", facts.now),
-            input_id=order.ticket.meta.id,
-            decided_at=facts.now,
-            items=(
-                EvidenceItem(name="gates", observed_at=facts.now, encoding="json", body=_facts_json(facts)),
-            ),
-        )
+
+def topic_of(message: Evidence | Execution | Rejection) -> Topic[Any]:
+    """Return where a step's message goes."""
+    match message:
+        case Evidence():
+            return EVIDENCE
+        case Execution():
+            return EXECUTIONS
+        case Rejection():
+            return REJECTIONS
 
 
 def notional_usd(order: Order) -> Decimal:
@@ -182,11 +186,3 @@ def _id_taken(report: VenueReport) -> Refusal:
             "limit_price": str(report.limit_price),
         },
     )
-
-
-def _facts_json(facts: Facts) -> bytes:
-    sessions = [
-        {"day": s.day.isoformat(), "opens_at": s.opens_at.isoformat(), "closes_at": s.closes_at.isoformat()}
-        for s in facts.calendar.sessions
-    ]
-    return json.dumps({"clock_skew_s": facts.clock_skew_s, "sessions": sessions}).encode()
