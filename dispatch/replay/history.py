@@ -24,7 +24,6 @@ from kernel.stream.reader import StoredRecord
 from kernel.stream.replaying import Replay
 from kernel.stream.stage import Emission
 
-
 #: Records carry their writers' clocks: an answer may seem older than its input.
 _CLOCKS_APART = timedelta(minutes=1)
 #: Whether a record of an input topic, decoded, is one of a replay's inputs.
