@@ -25,6 +25,7 @@ from kernel.runtime.clock import SystemClock, VenueClock
 from kernel.runtime.params import load_params
 from kernel.stream.producer import KafkaPublisher
 from kernel.stream.reader import LogReader
+from kernel.stream.schemas import learn_writers
 from kernel.stream.stage import Emission
 from services.signals.core.build import build_signal
 
@@ -108,6 +109,7 @@ async def _publish_and_follow(connection: Connection, message: Signal, wait_s: f
         LogReader(connection.kafka, topics) as reader,
     ):
         await reader.to_now()
+        await learn_writers(connection.kafka, connection.prefix)
         await publisher.publish([Emission(SIGNALS, message)])
         with suppress(TimeoutError):
             async with asyncio.timeout(max(wait_s, 5.0)):

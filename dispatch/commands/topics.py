@@ -14,6 +14,7 @@ from kernel.contracts.topics import ALL_TOPICS, Topic
 from kernel.domain.errors import ConfigError, UndecodableMessage
 from kernel.stream.admin import TopicSettings, create_topics, list_topics
 from kernel.stream.reader import LogReader, StoredRecord
+from kernel.stream.schemas import learn_writers
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make, list and read topics.")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -79,6 +80,7 @@ def _topic(name: str) -> Topic[Any]:
 
 async def _read(connection: Connection, topics: list[str], limit: int | None) -> list[StoredRecord]:
     rows: list[StoredRecord] = []
+    await learn_writers(connection.kafka, connection.prefix)
     async with LogReader(connection.kafka, topics) as reader:
         async for record in reader.to_the_end():
             rows.append(record)

@@ -13,6 +13,7 @@ from dispatch.stories import archive
 from dispatch.stories.story import Library
 from kernel.contracts.topics import ALL_TOPICS, DEFAULT_PREFIX, EVIDENCE, Topic
 from kernel.stream.reader import LogReader
+from kernel.stream.schemas import learn_writers
 
 
 def read_stories(
@@ -39,6 +40,7 @@ def read_stories(
 
 
 async def _read(kafka: str, prefix: str, topics: list[Topic[Any]], since: datetime | None) -> Library:
+    await learn_writers(kafka, prefix)
     library = Library(prefix)
     async with LogReader(kafka, [t.full_name(prefix) for t in topics]) as reader:
         if since is not None:

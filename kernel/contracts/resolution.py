@@ -43,17 +43,18 @@ class Obstacle:
     writer: str
 
     def __str__(self) -> str:
+        place = self.place or "the message"
         match self.kind:
             case Kind.FIELD:
-                return f"{self.place}: not written, and the reader has no default for it"
+                return f"{place}: not written, and the reader has no default for it"
             case Kind.NULL:
-                return f"{self.place}: may be null where it is written, never where it is read"
+                return f"{place}: may be null where it is written, never where it is read"
             case Kind.SYMBOLS:
-                return f"{self.place}: {self.writer} is unknown to the reader, whose enum has no default"
+                return f"{place}: {self.writer} is unknown to the reader, whose enum has no default"
             case Kind.MEANING:
-                return f"{self.place}: written as {self.writer}, it would be read as {self.reader}, another value"
+                return f"{place}: written as {self.writer}, it would be read as {self.reader}, another value"
             case Kind.TYPE | Kind.NAME:
-                return f"{self.place}: written as {self.writer}, read as {self.reader}"
+                return f"{place}: written as {self.writer}, read as {self.reader}"
 
 
 def obstacles(reader: Schema, writer: Schema) -> list[Obstacle]:
@@ -118,6 +119,7 @@ def _between(reader: Any, writer: Any, place: str, known: _Known) -> Iterator[Ob
 def _inside(wanted: Schema, given: Schema, place: str, known: _Known) -> Iterator[Obstacle]:
     if wanted["type"] in {"record", "enum", "fixed"} and _short(wanted) != _short(given):
         yield Obstacle(Kind.NAME, place, _short(wanted), _short(given))
+        return
     if wanted["type"] == "enum" and "default" not in wanted:
         unknown = [symbol for symbol in given["symbols"] if symbol not in wanted["symbols"]]
         if unknown:

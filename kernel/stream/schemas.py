@@ -25,8 +25,12 @@ T = TypeVar("T")
 _log = get_logger()
 
 
-async def learn_writers(bootstrap_servers: str, prefix: str, store: SchemaStore) -> None:
-    """Let `store` learn every schema announced under `prefix`; raises TransientError when Kafka or the topic is away."""
+async def learn_writers(bootstrap_servers: str, prefix: str, store: SchemaStore | None = None) -> None:
+    """Let `store` (None: the one every codec of the process uses) learn every schema announced under `prefix`.
+
+    Raises TransientError when Kafka or the topic is away.
+    """
+    store = store or load_store()
     async with LogReader(bootstrap_servers, [prefix + SCHEMAS]) as reader:
         async for record in reader.to_the_end():
             _learn(store, record.key, record.value)
@@ -88,7 +92,7 @@ def log_schemas(bootstrap_servers: str, prefix: str, *, stage: str, health: Heal
     """Return the LogSchemas of a process that reads the topics of `prefix`."""
 
     async def learn() -> None:
-        await learn_writers(bootstrap_servers, prefix, load_store())
+        await learn_writers(bootstrap_servers, prefix)
 
     return LogSchemas(learn, stage=stage, health=health)
 

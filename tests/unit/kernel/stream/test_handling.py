@@ -1,8 +1,8 @@
 """One record through the live shell, with a log that keeps what it is given."""
 
 import contextlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
 import pytest
 import structlog
@@ -11,10 +11,16 @@ from structlog.testing import capture_logs
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Signal
 from kernel.contracts.topics import SELECTIONS, SIGNALS
-from kernel.domain.errors import InvariantBroken, TransientError, UnprocessableError, VenueUnavailable
+from kernel.domain.errors import (
+    InvariantBroken,
+    TransientError,
+    UnknownSchema,
+    UnprocessableError,
+    VenueUnavailable,
+)
 from kernel.runtime.health import Health
 from kernel.stream.dead_letter import read_headers
-from kernel.stream.handling import Handler, RawRecord
+from kernel.stream.handling import Handler, RawRecord, Writers
 from kernel.stream.stage import Emission, Emissions
 from kernel.testing.builders import a_selection, a_signal
 from tests.fakes.log import FakeLog, KnownWriters
@@ -50,8 +56,8 @@ def health() -> Health:
 
 
 @pytest.fixture
-def handler(log: FakeLog, health: Health) -> Callable[[Stage], Handler[Signal]]:
-    def build(stage: Stage) -> Handler[Signal]:
+def handler(log: FakeLog, health: Health) -> Callable[..., Handler[Signal]]:
+    def build(stage: Stage, writers: Writers | None = None) -> Handler[Signal]:
         return Handler(
             name="selector",
             consumes=SIGNALS,
@@ -60,7 +66,7 @@ def handler(log: FakeLog, health: Health) -> Callable[[Stage], Handler[Signal]]:
             health=health,
             prefix="p.",
             codec=CODEC,
-            writers=KnownWriters(),
+            writers=writers or KnownWriters(),
         )
 
     return build
@@ -90,6 +96,36 @@ async def test_bytes_that_are_no_message_become_a_dead_letter_untouched(handler,
     assert (figures["topic"], figures["partition"], figures["offset"]) == ("p.signals", "3", "42")
     assert figures["stage"] == "selector"
     assert stage.handled == []
+
+
+async def test_what_another_revision_kept_or_wrote_is_handled_when_its_schema_was_found(handler, log) -> None:
+    class Finding:
+        """Finds every schema, and notes for what."""
+
+        found: ClassVar[list[bytes]] = []
+
+        async def knowing(self, work: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await work()
+            except UnknownSchema as e:
+                self.found.append(e.fingerprint)
+                await work()
+
+    stage = Stage(UnknownSchema("the recorded answer's", b"12345678"))
+    await handler(stage, Finding()).handle_record(a_record())
+    assert Finding.found == [b"12345678"]
+    assert len(stage.handled) == 2
+    assert (log.published, log.raw) == ([SELECTION], [])
+
+
+async def test_what_nobody_knows_how_to_read_becomes_a_dead_letter(handler, log: FakeLog) -> None:
+    data = a_record().value
+    await handler(Stage()).handle_record(a_record(data[:2] + bytes(8) + data[10:]))
+    ((_, _, _, headers),) = log.raw
+    assert read_headers(headers)["exception"] == "UnknownSchema"
+    assert read_headers(headers)["message"].startswith(
+        "unknown schema fingerprint 0000000000000000: no version"
+    )
 
 
 async def test_a_record_without_value_becomes_a_dead_letter_without_value(handler, log: FakeLog) -> None:

@@ -11,7 +11,14 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from kernel.domain.errors import ConfigError, DatabaseUnavailable, InvariantBroken, TransientError
+from kernel.contracts.schema_store import load_store
+from kernel.domain.errors import (
+    ConfigError,
+    DatabaseUnavailable,
+    InvariantBroken,
+    TransientError,
+    UnknownSchema,
+)
 from kernel.runtime.settings import ServiceSettings
 from kernel.stream.process import Process, run, run_until
 from tests.fakes.log import FakeLog
@@ -138,6 +145,38 @@ async def test_a_task_that_fails_ends_the_process_and_everything_is_closed() -> 
     with pytest.raises(InvariantBroken, match="a second order"):
         await asyncio.wait_for(run_until(process, asyncio.Event()), DEADLINE_S)
     assert notes == ["database opened", "database closed"]
+
+
+async def test_a_task_that_meets_another_revisions_message_runs_again_once_the_log_told_its_schema() -> None:
+    runs: list[int] = []
+
+    async def relay() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            raise UnknownSchema("another revision's", next(iter(load_store().fingerprints.values())))
+        await for_ever()
+
+    process = a_process(free_port(), tasks={"relay": relay})
+
+    async def runs_again() -> bool:
+        return len(runs) == 2
+
+    async with running(process) as client:
+        await eventually(runs_again)
+        await eventually(lambda: is_ready(client))
+
+
+async def test_a_request_that_meets_another_revisions_message_is_to_be_sent_again() -> None:
+    def routes(app: FastAPI) -> None:
+        async def post() -> None:
+            raise UnknownSchema("another revision's", next(iter(load_store().fingerprints.values())))
+
+        app.add_api_route("/signals", post, methods=["POST"])
+
+    async with running(a_process(free_port(), routes=routes)) as client:
+        await eventually(lambda: is_ready(client))
+        answer = await client.post("/signals")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
 async def test_a_task_that_just_ends_ends_the_process_too() -> None:

@@ -5,8 +5,13 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
+from kernel.contracts.codec import Codec
+from kernel.contracts.topics import SIGNALS
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.stream.producer import KafkaPublisher, LogUnavailable
+from kernel.stream.stage import Emission
+from kernel.testing.builders import a_signal
+from tests.fakes.revisions import changed, values, with_field, written
 
 
 class FailingProducer:
@@ -14,8 +19,11 @@ class FailingProducer:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.values: list[bytes] = []
 
-    async def send(self, *_: Any, **__: Any) -> Any:
+    async def send(self, _topic: str, value: bytes, **__: Any) -> Any:
+        self.values.append(value)
+
         async def answer() -> None:
             if self.error is not None:
                 raise self.error
@@ -71,3 +79,11 @@ async def test_a_success_in_between_begins_the_count_anew() -> None:
     now[0], producer.error = 200.0, KafkaConnectionError("away again")
     with pytest.raises(LogUnavailable):
         await write(publisher)
+
+
+async def test_what_was_written_before_goes_out_in_the_bytes_it_was_written_in() -> None:
+    publisher, producer, _ = a_publisher()
+    newer = changed("signal", with_field("note", ["null", "string"], default=None))
+    wire = written(newer, values(a_signal()) | {"note": "what this release knows nothing of"})
+    await publisher.publish([Emission(SIGNALS, a_signal(), wire=wire), Emission(SIGNALS, a_signal())])
+    assert producer.values == [wire, Codec().encode(SIGNALS, a_signal())]
