@@ -8,7 +8,7 @@
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -117,7 +117,7 @@ async def read_answers(
 
 async def read_evidence(
     source: Source, stage: str, wanted: Collection[str], history: History, codec: Codec
-) -> AsyncIterator[tuple[str, Evidence | None]]:
+) -> AsyncGenerator[tuple[str, Evidence | None], None]:
     """Yield each wanted input's id once, with the evidence of its decision (None: there is none)."""
     keys, decided_at = {input_id.encode(): input_id for input_id in wanted}, history.decided_at
     undecided: dict[str, Evidence] = {}

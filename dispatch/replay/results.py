@@ -59,12 +59,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """All rows of one stage, in the order of its inputs. `seconds` is the time it took, reading included."""
+    """All rows of one stage, in the order of its inputs. `seconds` is the time it took, reading included.
+
+    `left` inputs were not decided: somebody stopped the replay.
+    """
 
     stage: str
     rows: Sequence[Row]
     undecodable: int
     seconds: float
+    left: int = 0
 
     @property
     def counts(self) -> dict[str, int]:

@@ -6,10 +6,11 @@
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from dispatch.replay.deciding import Decided, Decider, Question
 from dispatch.replay.history import (
@@ -21,6 +22,7 @@ from dispatch.replay.history import (
     read_evidence,
     read_inputs,
 )
+from dispatch.replay.observing import Observer, Taken, in_order
 from dispatch.replay.results import Row, StageResult, row_of
 from dispatch.replay.source import Source
 from dispatch.replay.span import Span
@@ -29,6 +31,7 @@ from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence
 from kernel.stream.replaying import Replay
 
+T = TypeVar("T")
 #: Questions handed to a decider at once.
 _BATCH = 64
 #: Called with a stage's name, how many of its inputs are done, how many there are.
@@ -54,13 +57,17 @@ class _Fed:
 
 
 async def replay(
-    source: Source, stages: Sequence[Played], span: Span, progress: Progress
+    source: Source,
+    stages: Sequence[Played],
+    span: Span,
+    progress: Progress,
+    observers: Sequence[Observer] = (),
 ) -> list[StageResult]:
     """Return one result per stage of the chain, in its order. Raises TransientError when the log cannot be read."""
     results: list[StageResult] = []
     fed: _Fed | None = None
     for stage in stages:
-        result, fed = await _Run(source, stage, span, progress).play(fed)
+        result, fed = await _Run(source, stage, span, progress, observers).play(fed)
         results.append(result)
     return results
 
@@ -68,11 +75,14 @@ async def replay(
 class _Run:
     """One stage's turn."""
 
-    def __init__(self, source: Source, stage: Played, span: Span, progress: Progress) -> None:
+    def __init__(
+        self, source: Source, stage: Played, span: Span, progress: Progress, observers: Sequence[Observer]
+    ) -> None:
         self._source = source
         self._stage = stage
         self._span = span
         self._progress = progress
+        self._observers = observers
         self._codec = Codec()
 
     async def play(self, fed: _Fed | None) -> tuple[StageResult, _Fed]:
@@ -80,13 +90,17 @@ class _Run:
         started, stage = time.perf_counter(), self._stage
         history = await self._history(fed)
         inputs = history.inputs if fed is None else self._merged(history, fed)
+        for observer in self._observers:
+            observer.begin(stage.name, inputs)
         rows: dict[str, Row] = {}
-        async for row in self._rows(inputs, history, fed):
-            rows[row.message.meta.id] = row
-            self._progress(stage.name, len(rows), len(inputs))
+        async with aclosing(self._rows(inputs, history, fed)) as taken:
+            async for row in taken:
+                rows[row.message.meta.id] = row
+                self._progress(stage.name, len(rows), len(inputs))
         result = StageResult(
             stage=stage.name,
-            rows=[rows[given.id] for given in inputs],
+            rows=[rows[given.id] for given in inputs if given.id in rows],
+            left=len(inputs) - len(rows),
             undecodable=history.undecodable,
             seconds=time.perf_counter() - started,
         )
@@ -110,26 +124,45 @@ class _Run:
         new = [m for key, m in fed.messages.items() if key not in known and isinstance(m, consumed)]
         return then + [Input(message, None) for message in new]
 
-    async def _rows(self, inputs: Sequence[Input], history: History, fed: _Fed | None) -> AsyncIterator[Row]:
+    async def _rows(
+        self, inputs: Sequence[Input], history: History, fed: _Fed | None
+    ) -> AsyncGenerator[Row, None]:
         asked = {i.id: i for i in inputs if fed is None or i.id in fed.messages}
         for given in inputs:
             if given.id not in asked:  # the stage before does not give it any more
                 yield row_of(given, history.answers.get(given.id, ()), Decided())
-        batch: list[tuple[Input, Evidence | None]] = []
-        async for input_id, evidence in read_evidence(
-            self._source, self._stage.name, asked, history, self._codec
-        ):
-            batch.append((asked[input_id], evidence))
-            if len(batch) == _BATCH:
-                for row in await self._decided(batch, history, chained=fed is not None):
+        async with aclosing(self._seen(asked, history)) as seen:
+            async for batch in _batches(seen, self._at_once):
+                rows = await self._decided([(asked[key], e) for key, e in batch], history, fed is not None)
+                for row in rows:
                     yield row
-                batch = []
-        for row in await self._decided(batch, history, chained=fed is not None):
-            yield row
+                if not await self._go_on(
+                    [Taken(asked[k], e, r) for (k, e), r in zip(batch, rows, strict=True)]
+                ):
+                    return
+
+    async def _seen(
+        self, asked: Mapping[str, Input], history: History
+    ) -> AsyncGenerator[tuple[str, Evidence | None], None]:
+        """Yield each input's id and evidence, in the order of the inputs where somebody looks on."""
+        evidence = read_evidence(self._source, self._stage.name, asked, history, self._codec)
+        async with aclosing(evidence) as found:
+            async for each in in_order(list(asked.values()), found) if self._observers else found:
+                yield each
+
+    @property
+    def _at_once(self) -> int:
+        return min((o.at_once or _BATCH for o in self._observers), default=_BATCH)
+
+    async def _go_on(self, taken: Sequence[Taken]) -> bool:
+        return all([await observer.after(taken) for observer in self._observers])
 
     async def _decided(
-        self, batch: Sequence[tuple[Input, Evidence | None]], history: History, *, chained: bool
+        self, batch: Sequence[tuple[Input, Evidence | None]], history: History, chained: bool
     ) -> list[Row]:
+        for given, _ in batch:
+            for observer in self._observers:
+                await observer.before(given)
         questions = [Question(given.message, evidence) for given, evidence in batch]
         answers = await self._stage.decider.decide(questions)
         rows = []
@@ -138,3 +171,14 @@ class _Run:
             pending = evidence is None and not recorded and not chained
             rows.append(row_of(given, recorded, decided, pending=pending))
         return rows
+
+
+async def _batches(each: AsyncIterator[T], size: int) -> AsyncIterator[list[T]]:
+    batch: list[T] = []
+    async for one in each:
+        batch.append(one)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
