@@ -5,14 +5,17 @@ from typing import Any
 
 from dispatch.connection import Connection
 from dispatch.dead_letters.letters import Letter, read_letters
+from kernel.contracts.schema_store import load_store
 from kernel.contracts.topics import Topic
 from kernel.domain.errors import TransientError, UnprocessableError
 from kernel.stream.reader import LogReader
 from kernel.stream.requeue import Requeuer
+from kernel.stream.schemas import learn_writers
 
 
 async def gather(connection: Connection, topics: Sequence[Topic[Any]]) -> list[Letter]:
-    """Return every letter of `topics`, oldest first."""
+    """Return every letter of `topics`, oldest first; learns the schemas that writers announced, to decode them."""
+    await learn_writers(connection.kafka, connection.prefix, load_store())
     by_name = {topic.dead_name(connection.prefix): topic for topic in topics}
     async with LogReader(connection.kafka, list(by_name)) as reader:
         return read_letters([record async for record in reader.to_the_end()], by_name)

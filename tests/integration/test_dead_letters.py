@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import io
 import json
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import fastavro
 import psycopg
 import pytest
 
@@ -16,10 +18,11 @@ from dispatch import cli
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
-from kernel.contracts.codec import Codec
+from kernel.contracts.codec import MARKER, Codec
 from kernel.contracts.messages import Signal, Ticket
 from kernel.contracts.origin import Origin
-from kernel.contracts.topics import SELECTIONS, SIGNALS, TICKETS, Topic
+from kernel.contracts.schema_store import load_store, schema_fingerprint
+from kernel.contracts.topics import SCHEMAS, SELECTIONS, SIGNALS, TICKETS, Topic
 from kernel.domain.errors import UnprocessableError
 from kernel.runtime.settings import ServiceSettings
 from kernel.stream.admin import TopicSettings, create_topics, group_lag
@@ -199,6 +202,24 @@ async def test_a_letter_is_shown_decoded_or_in_hex(desk: Desk) -> None:
     assert "67 61 72 62 61 67 65" in shown
     assert "|garbage|" in shown
     assert (await desk.rows(signal))[signal]["decoded"]["idea"]["underlying"] == "SPY"
+
+
+async def test_a_letter_of_another_release_is_decoded_once_its_writer_said_how(desk: Desk) -> None:
+    """As after an upgrade, or when the topic of schemas was away as the letter came."""
+    raw = copy.deepcopy(load_store().current_raw["signal"])
+    raw["fields"].append({"name": f"note_{desk.prefix[:-1]}", "type": "string", "default": ""})
+    document = a_signal().model_dump() | {raw["fields"][-1]["name"]: "new"}
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(raw), document)
+    fingerprint = schema_fingerprint(raw)
+    await desk.bury(MARKER + fingerprint + body.getvalue())
+    ((address, before),) = (await desk.rows()).items()
+    assert (before["decodes"], before["signal_id"]) == (False, None)
+    announced = json.dumps({"name": "signal", "schema": raw}).encode()
+    async with KafkaPublisher(desk.bootstrap, desk.prefix, "test") as publisher:
+        await publisher.publish_raw(desk.prefix + SCHEMAS, fingerprint.hex().encode(), announced)
+    assert (await desk.rows(address))[address]["decoded"]["meta"]["id"] == a_signal().meta.id
+    assert "it decodes today" in (await desk.dispatch())[1]
 
 
 async def test_bytes_and_key_go_back_as_they_were_with_a_header_that_says_so(desk: Desk) -> None:
