@@ -66,7 +66,8 @@ class Codec:
         try:
             return topic.model.model_validate(cast("dict[str, object]", record))
         except ValidationError as e:
-            raise UndecodableMessage(_first_problem(writer.name, e)) from e
+            whose = "" if writer.version is not None else "written by another release, "
+            raise UndecodableMessage(whose + _first_problem(writer.name, e)) from e
 
     def _unknown(self, fingerprint: bytes) -> UnknownSchema:
         said = (
