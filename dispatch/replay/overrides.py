@@ -45,21 +45,26 @@ def _key(place: Any, name: str, path: str, walked: Sequence[str]) -> Any:
     if isinstance(place, dict) and name in place:
         return name
     if isinstance(place, list):
-        named = [str(each.get("name")) if isinstance(each, dict) else None for each in place]
-        if name in named:
-            return named.index(name)
+        names = _names(place)
+        if name in names:
+            return names.index(name)
         if name.isdecimal() and int(name) < len(place):
             return int(name)
-    known = (
-        list(place)
-        if isinstance(place, dict)
-        else [f"0 to {len(place) - 1}"]
-        if isinstance(place, list)
-        else []
-    )
-    where = ".".join(walked) or "the parameters"
-    has = f"{where} has {', '.join(known)}" if known else f"{where} has nothing inside"
-    raise ConfigError(f"--set: there is no {path!r}: {has}")
+    where, known = ".".join(walked) or "the parameters", _names(place)
+    has = f"has {', '.join(known)}" if known else "has nothing inside"
+    raise ConfigError(f"--set: there is no {path!r}: {where} {has}")
+
+
+def _names(place: Any) -> list[str]:
+    """Return what may follow `place` in a path."""
+    if isinstance(place, dict):
+        return list(place)
+    if not isinstance(place, list):
+        return []
+    return [
+        str(each["name"]) if isinstance(each, dict) and "name" in each else str(number)
+        for number, each in enumerate(place)
+    ]
 
 
 def _value(text: str) -> Any:

@@ -1,6 +1,7 @@
 """The outside of the signals stage: time, calendar, bars and alerts, each keeping what it was asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from kernel.contracts.messages import Signal
@@ -37,18 +38,20 @@ class FakeCalendars:
 
 
 class FakeBars:
-    """Answers with `minute` and `daily` as they are set; `fails_with` is raised once."""
+    """Answers with `minute` and `daily` as they are set; `fails_with` is raised once, `takes` is called meanwhile."""
 
     def __init__(self) -> None:
         self.minute: dict[str, Sequence[MinuteBar]] = {}
         self.daily: dict[str, Sequence[DailyBar]] = {}
         self.asked: list[tuple[str, ...]] = []
         self.fails_with: TradingError | None = None
+        self.takes: Callable[[], None] = lambda: None
 
     async def minute_bars(
         self, underlyings: Sequence[str], session: Session
     ) -> Mapping[str, Sequence[MinuteBar]]:
         self.asked.append(tuple(underlyings))
+        self.takes()
         if self.fails_with is not None:
             error, self.fails_with = self.fails_with, None
             raise error
@@ -65,15 +68,14 @@ class FakeAlerts:
         self.kept: dict[str, KeptAlert] = {}
         self.fails_with: TradingError | None = None
 
-    async def keep(self, external_id: str, content_hash: str, signal: Signal) -> KeptAlert:
+    async def keep(self, external_id: str, content_hash: str, signal: Signal, body: bytes) -> KeptAlert:
         if self.fails_with is not None:
             raise self.fails_with
-        new = KeptAlert(content_hash=content_hash, signal=signal, published=False)
+        new = KeptAlert(content_hash=content_hash, signal=signal, body=body, published=False)
         return self.kept.setdefault(external_id, new)
 
     async def mark_published(self, external_id: str) -> None:
-        kept = self.kept[external_id]
-        self.kept[external_id] = KeptAlert(content_hash=kept.content_hash, signal=kept.signal, published=True)
+        self.kept[external_id] = replace(self.kept[external_id], body=None, published=True)
 
-    async def unpublished(self) -> Sequence[Signal]:
-        return [kept.signal for kept in self.kept.values() if not kept.published]
+    async def unpublished(self) -> Sequence[KeptAlert]:
+        return [kept for kept in self.kept.values() if not kept.published]
