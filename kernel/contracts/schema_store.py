@@ -121,7 +121,8 @@ class SchemaStore:
 
 
 def _parse(raw: Schema) -> Schema:
-    parsed: Schema = parse_schema(raw, _write_hint=False)  # type: ignore[assignment]
+    # The hint parse_schema leaves in it spares fastavro parsing it again with every message.
+    parsed: Schema = parse_schema(raw)  # type: ignore[assignment]
     return parsed
 
 

@@ -68,9 +68,7 @@ def parse_chain(
     observed_at: datetime,
 ) -> Chain:
     """Return the chain of `snapshots` (symbol → snapshot block, as the chain endpoint gives them)."""
-    given = sorted(s for s in snapshots if isinstance(s, str))
-    known = occ_columns(given).valid
-    symbols = tuple(s for s, valid in zip(given, known, strict=True) if valid)
+    symbols = _readable(snapshots)
     occ = occ_columns(symbols)
     rows = [_row(snapshots[s]) for s in symbols]
     figures = np.array([r[:-1] for r in rows], np.int64).reshape(len(rows), _FIGURES)
@@ -103,6 +101,13 @@ def parse_chain(
 
 
 _FIGURES = 9
+
+
+def _readable(snapshots: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the OCC symbols among the keys, in order."""
+    given = tuple(sorted(s for s in snapshots if isinstance(s, str)))
+    valid = occ_columns(given).valid
+    return given if valid.all() else tuple(s for s, is_valid in zip(given, valid, strict=True) if is_valid)
 
 
 def _row(snapshot: Any) -> tuple[float, ...]:

@@ -8,10 +8,10 @@ Entry points: `Chain`, `occ_columns`, `to_usd`.
 4. A figure that was there but is none (NaN, negative, a word) marks its row `unreadable`; no other column tells.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ _UNITS_PER_STRIKE_STEP = UNITS_PER_USD // 1000
 #: An OCC symbol ends in YYMMDD, C or P, and the strike × 1000 in 8 digits; the root before it varies in length.
 _OCC_TAIL_CHARS = 15
 _ROOT_CHARS_MAX = 6
+_ALPHANUMERIC = np.array([chr(code).isalnum() and code < 128 for code in range(256)])
+#: Underlyings × windows × rights of a busy day; a chain of 2,000 contracts takes some 250 KB here.
+_SYMBOLS_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,10 +112,13 @@ class OccColumns:
     expiration: Days
 
 
-def occ_columns(symbols: Sequence[str]) -> OccColumns:
-    """Read many OCC symbols at once; an odd one is marked, never raised on: venues have sent some."""
-    tails = [s[-_OCC_TAIL_CHARS:] if _plausible(s) else "0" * _OCC_TAIL_CHARS for s in symbols]
-    letters = np.frombuffer("".join(tails).encode("ascii"), np.uint8).reshape(-1, _OCC_TAIL_CHARS)
+@lru_cache(maxsize=_SYMBOLS_KEPT)
+def occ_columns(symbols: tuple[str, ...]) -> OccColumns:
+    """Read many OCC symbols at once; an odd one is marked, never raised on: venues have sent some.
+
+    A chain has the same symbols all day, so what they say is kept for the chains read last.
+    """
+    letters, plausible = _tails(symbols)
     digits = letters.astype(np.int64) - ord("0")
     year, month, day = (digits[:, i] * 10 + digits[:, i + 1] for i in (0, 2, 4))
     first_of_month = ((year + 30) * 12 + month - 1).astype("datetime64[M]")
@@ -120,7 +126,8 @@ def occ_columns(symbols: Sequence[str]) -> OccColumns:
     right = letters[:, 6]
     numeric = np.delete(digits, 6, axis=1)
     valid = (
-        ((numeric >= 0) & (numeric <= 9)).all(axis=1)
+        plausible
+        & ((numeric >= 0) & (numeric <= 9)).all(axis=1)
         & ((right == ord("C")) | (right == ord("P")))
         & (month >= 1)
         & (month <= 12)
@@ -128,7 +135,10 @@ def occ_columns(symbols: Sequence[str]) -> OccColumns:
         & (expiration.astype("datetime64[M]") == first_of_month)
     )
     strike = digits[:, 7:] @ (10 ** np.arange(7, -1, -1)) * _UNITS_PER_STRIKE_STEP
-    return OccColumns(valid=valid, is_call=right == ord("C"), strike=strike, expiration=expiration)
+    columns = OccColumns(valid=valid, is_call=right == ord("C"), strike=strike, expiration=expiration)
+    for column in (columns.valid, columns.is_call, columns.strike, columns.expiration):
+        column.flags.writeable = False  # many chains share them
+    return columns
 
 
 def to_usd(units: int) -> Decimal:
@@ -136,6 +146,19 @@ def to_usd(units: int) -> Decimal:
     return Decimal(int(units)) / UNITS_PER_USD
 
 
-def _plausible(symbol: str) -> bool:
-    root_chars = len(symbol) - _OCC_TAIL_CHARS
-    return symbol.isascii() and 1 <= root_chars <= _ROOT_CHARS_MAX and symbol[:root_chars].isalnum()
+def _tails(symbols: tuple[str, ...]) -> tuple[NDArray[np.uint8], Bools]:
+    """Return the last 15 letters of every symbol, and whether what stands before them can be a root.
+
+    The symbols lie one after another in one buffer, so that no step is taken symbol by symbol. A symbol that is too
+    short takes letters from before it: it is marked, and its letters mean nothing.
+    """
+    padding = b"0" * _OCC_TAIL_CHARS
+    buffer = np.frombuffer(padding + "".join(symbols).encode("ascii", "replace"), np.uint8)
+    lengths = np.fromiter(map(len, symbols), np.int64, len(symbols))
+    ends = lengths.cumsum() + _OCC_TAIL_CHARS
+    odd_before = np.concatenate(([0], np.cumsum(~_ALPHANUMERIC[buffer])))
+    root_chars = lengths - _OCC_TAIL_CHARS
+    plausible = (root_chars >= 1) & (root_chars <= _ROOT_CHARS_MAX)
+    plausible &= odd_before[ends - _OCC_TAIL_CHARS] == odd_before[ends - lengths]
+    tails = buffer[ends[:, np.newaxis] - _OCC_TAIL_CHARS + np.arange(_OCC_TAIL_CHARS)]
+    return tails, plausible

@@ -66,7 +66,7 @@ def test_items_say_what_they_are_and_of_when() -> None:
     items = to_items(gathered_from(Row()))
     assert [i.name for i in items] == ["question", "chain", "account", "calendar"]
     chain = items[1]
-    assert chain.encoding == COLUMNS_ENCODING == "columns+json+zlib"
+    assert chain.encoding == COLUMNS_ENCODING == "columns+binary+zlib"
     assert chain.observed_at == NOW
 
 
