@@ -43,32 +43,36 @@ class Bars(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAlert:
-    """An alert as it was first taken in. `published`: the log has acknowledged its signal."""
+    """An alert as it was first taken in. `published`: the log has acknowledged its signal.
+
+    `body` is what was sent, until it is published; None also for what a revision without bodies took in.
+    """
 
     content_hash: str
     signal: Signal
+    body: bytes | None
     published: bool
 
 
 class Alerts(Protocol):
     """Alerts that were taken in, by their senders' own ids. All raise DatabaseUnavailable."""
 
-    async def keep(self, external_id: str, content_hash: str, signal: Signal) -> KeptAlert:
+    async def keep(self, external_id: str, content_hash: str, signal: Signal, body: bytes) -> KeptAlert:
         """Keep a new alert, or leave the one of that id as it is; returns what is kept now."""
         ...
 
     async def mark_published(self, external_id: str) -> None:
-        """Note that the log has acknowledged the alert's signal."""
+        """Note that the log has acknowledged the alert's signal and its evidence."""
         ...
 
-    async def unpublished(self) -> Sequence[Signal]:
-        """Return the signals nobody has seen yet, oldest first."""
+    async def unpublished(self) -> Sequence[KeptAlert]:
+        """Return the alerts whose signals nobody has seen yet, oldest first."""
         ...
 
 
 class AlertIntake(Protocol):
     """What the web does with an alert it has read."""
 
-    async def accept(self, alert: Alert) -> Accepted | Conflicting:
-        """Take it in; once this returns Accepted its signal is in the log. Raises TransientError."""
+    async def accept(self, alert: Alert, body: bytes) -> Accepted | Conflicting:
+        """Take in the alert that was read from `body`; once this returns Accepted its signal is in the log. Raises TransientError."""
         ...

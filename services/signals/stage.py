@@ -1,9 +1,10 @@
 """Two ways in, one message out: alerts that are sent to us, and setups the scanner finds.
 
 1. An alert is Accepted only when the log has acknowledged its signal; it is kept in the database before that, and the
-   relay publishes what was kept and not yet acknowledged. Publishing twice is harmless: the signal's bytes are the same.
+   relay publishes what was kept and not yet acknowledged. Publishing twice is harmless: the bytes are the same.
 2. A setup's signal id names rule, underlying, day and direction: scanning again, or elsewhere, asks for no second trade.
 3. The scanner decides at the venue's time taken after the last answer came in.
+4. A signal's evidence, the alert as it was sent or the bars as they were seen, is written before the signal.
 """
 
 import asyncio
@@ -20,13 +21,13 @@ from kernel.runtime.logging import get_logger, story
 from kernel.stream.stage import Emission, Emissions, Publisher
 from services.signals.core.alerts import Accepted, Alert, Conflicting, content_hash, signal_from_alert
 from services.signals.core.build import signal_from_setup
-from services.signals.core.evidence import evidence_of
+from services.signals.core.evidence import Scan, evidence_of_alert, evidence_of_setup
 from services.signals.core.scanning import detect
 from services.signals.core.setups import MarketView, NoSetup, Setup
-from services.signals.ports import Alerts, Bars, Calendars, MarketTime
+from services.signals.core.trend_pullback import sessions_needed
+from services.signals.ports import Alerts, Bars, Calendars, KeptAlert, MarketTime
 
 _log = get_logger()
-_EVIDENCE_STEP = "evidence"
 
 
 class AlertDesk:
@@ -47,26 +48,28 @@ class AlertDesk:
         self._origin = origin
         self._params = params
 
-    async def accept(self, alert: Alert) -> Accepted | Conflicting:
-        """Take an alert in, once per id."""
+    async def accept(self, alert: Alert, body: bytes) -> Accepted | Conflicting:
+        """Take in the alert that was read from `body`, once per id."""
         signal = signal_from_alert(self._origin, self._params, alert, await self._time.now())
         wanted = content_hash(alert)
-        kept = await self._alerts.keep(alert.id, wanted, signal)
+        kept = await self._alerts.keep(alert.id, wanted, signal, body)
         if kept.content_hash != wanted:
             return Conflicting(kept.signal.meta.id)
         if not kept.published:
-            await self._publish(kept.signal)
+            await self._publish(kept)
         return Accepted(kept.signal.meta.id, first=not kept.published)
 
     async def publish_waiting(self) -> None:
         """Publish what was kept and never acknowledged: a request that broke off, a log that was down."""
-        for signal in await self._alerts.unpublished():
-            await self._publish(signal)
+        for kept in await self._alerts.unpublished():
+            await self._publish(kept)
 
-    async def _publish(self, signal: Signal) -> None:
+    async def _publish(self, kept: KeptAlert) -> None:
+        signal = kept.signal
         assert signal.external_id is not None, "every alert has its sender's id"
+        evidence = [] if kept.body is None else [Emission(EVIDENCE, evidence_of_alert(signal, kept.body))]
         with story(signal.meta.id):
-            await self._publisher.publish([Emission(SIGNALS, signal)])
+            await self._publisher.publish([*evidence, Emission(SIGNALS, signal)])
             await self._alerts.mark_published(signal.external_id)
             _log.info("alert became a signal", external_id=signal.external_id, **_words(signal))
 
@@ -98,23 +101,24 @@ class Scanner:
     async def scan(self) -> None:
         """Look once; publish each setup that is new today. Raises TransientError."""
         # Gather.
-        session = await self._running_session()
+        looked_at = await self._time.now()
+        session = await self._running_session(looked_at)
         if session is None:
             return
         views = await self._views(session)
         now = await self._time.now()
         # Decide.
         answers = [(view, answer) for view in views for answer in detect(view, self._params, now)]
+        needed = sessions_needed(self._params)
         # Emit.
         for view, answer in answers:
             if isinstance(answer, NoSetup):
                 _tell_no(answer)
             elif answer.cause not in self._published:
-                await self._publish(view, answer, now)
+                await self._publish(answer, Scan(looked_at=looked_at, view=view, sessions_needed=needed), now)
                 self._published.add(answer.cause)
 
-    async def _running_session(self) -> Session | None:
-        now = await self._time.now()
+    async def _running_session(self, now: datetime) -> Session | None:
         today = market_day(now)
         session = (await self._calendars.around(today)).session_on(today)
         if session is None or not session.opens_at <= now < session.closes_at:
@@ -137,11 +141,10 @@ class Scanner:
             for underlying in self._underlyings
         ]
 
-    async def _publish(self, view: MarketView, setup: Setup, now: datetime) -> None:
+    async def _publish(self, setup: Setup, scan: Scan, now: datetime) -> None:
         signal = signal_from_setup(self._origin, setup, now)
-        evidence_meta = self._origin.meta(signal.meta, _EVIDENCE_STEP, now)
         emissions: Emissions = [
-            Emission(EVIDENCE, evidence_of(evidence_meta, signal.meta.id, view, now)),
+            Emission(EVIDENCE, evidence_of_setup(signal, scan)),
             Emission(SIGNALS, signal),
         ]
         with story(signal.meta.id):

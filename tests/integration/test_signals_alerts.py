@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
+from kernel.contracts.topics import EVIDENCE, SIGNALS
 from kernel.domain.errors import TransientError
 from kernel.runtime.health import Health
 from kernel.runtime.web import health_app
@@ -22,6 +23,7 @@ from kernel.testing.clock import FixedClock
 from kernel.testing.driver import RecordingPublisher
 from services.signals.adapters.postgres_alerts import PostgresAlerts
 from services.signals.adapters.web import add_alert_route
+from services.signals.core.evidence import alert_in
 from services.signals.stage import AlertDesk
 from tests.fakes.signals import FakeMarketTime
 from tests.fakes.signals_market import PARAMS
@@ -47,7 +49,7 @@ class Counter:
 
     @property
     def ids(self) -> list[str]:
-        return [e.message.meta.id for e in self.publisher.published]
+        return [e.message.meta.id for e in self.publisher.published if e.topic is SIGNALS]
 
 
 def a_counter(database: Database, publisher: RecordingPublisher | None = None) -> Counter:
@@ -137,6 +139,26 @@ async def test_what_was_kept_while_the_log_was_down_is_published_by_the_next_sta
     repeat = await after_restart.post(ALERT)
     assert (repeat.status_code, after_restart.ids) == (200, [repeat.json()["signal_id"]])
     assert [published for *_, published in await rows(counter)] == [True]
+
+
+async def test_what_was_sent_is_kept_until_the_log_has_it_as_evidence(counter: Counter) -> None:
+    body = json.dumps(ALERT, indent=2).encode()
+    counter.publisher.fails_with = TransientError("Kafka is away")
+    await counter.post(body)
+    assert await kept_bodies(counter) == [body]
+
+    after_restart = a_counter(counter.database)
+    await after_restart.desk.publish_waiting()
+    evidence, signal = after_restart.publisher.published
+    assert (evidence.topic, signal.topic) == (EVIDENCE, SIGNALS)
+    assert (alert_in(evidence.message), evidence.message.input_id) == (body, signal.message.meta.id)
+    assert await kept_bodies(counter) == [None]
+
+
+async def kept_bodies(counter: Counter) -> list[bytes | None]:
+    async with counter.database.transaction() as connection:
+        cursor = await connection.execute("SELECT body FROM dispatch_alerts")
+        return [body for (body,) in await cursor.fetchall()]
 
 
 async def test_without_the_database_the_sender_is_told_to_try_again() -> None:

@@ -1,5 +1,6 @@
-"""What holds for every market: the numbered invariants of the opening range and the trend pullback."""
+"""What holds for every market: the numbered invariants of the opening range, the trend pullback and their evidence."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -9,12 +10,18 @@ from typing import Any, TypeVar
 from hypothesis import Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
+from kernel.contracts.origin import Origin
 from kernel.domain.options import Direction, Strategy
+from kernel.testing.builders import a_meta, a_signal
 from services.signals.core.bars import DailyBar, MinuteBar, Prices
+from services.signals.core.build import signal_from_setup
+from services.signals.core.evidence import Scan, evidence_of_setup, scan_in
 from services.signals.core.opening_range import opening_range_breakout
 from services.signals.core.scanning import detect
 from services.signals.core.setups import NoSetup, Setup
-from services.signals.core.trend_pullback import trend_pullback
+from services.signals.core.trend_pullback import sessions_needed, trend_pullback
+from services.signals.replay import SignalsReplay
+from tests.fakes.params import PARAMS as ALL_PARAMS
 from tests.fakes.signals_market import DAY, OPENS_AT, PARAMS, SESSION, a_view
 
 P = TypeVar("P", bound=Prices)
@@ -162,6 +169,28 @@ def test_the_order_in_which_bars_arrive_does_not_matter(minute_bars, random, now
     shuffled = list(minute_bars)
     random.shuffle(shuffled)
     assert detect(a_view(minute_bars), SMALL, now) == detect(a_view(shuffled), SMALL, now)
+
+
+@given(sessions_minutes(), histories(), looks, st.integers(0, 500))
+def test_what_a_scan_saw_is_read_back_exactly(minute_bars, history, now, sessions) -> None:
+    signal = a_signal(meta=a_meta("scan", "signals", occurred_at=now))
+    scan = Scan(looked_at=OPENS_AT, view=a_view(minute_bars, history), sessions_needed=sessions)
+    again = scan_in(evidence_of_setup(signal, scan))
+    assert again == scan
+    # Equal is not enough for prices: 520.10 and 520.1 are equal, and written differently.
+    assert str(again.view) == str(scan.view)
+
+
+@given(sessions_minutes(), histories(), looks)
+def test_every_setup_becomes_its_signal_again_from_its_evidence(minute_bars, history, now) -> None:
+    params = ALL_PARAMS.model_copy(update={"signals": SMALL})
+    origin, view = Origin("signals", "rev", params.config_hash), a_view(minute_bars, history)
+    scan = Scan(looked_at=now, view=view, sessions_needed=sessions_needed(SMALL))
+    for setup in detect(view, SMALL, now):
+        if isinstance(setup, Setup):
+            signal = signal_from_setup(origin, setup, now)
+            replay = SignalsReplay(params, "rev").decide(signal, evidence_of_setup(signal, scan))
+            assert [e.message for e in asyncio.run(replay)] == [signal]
 
 
 def test_the_markets_drawn_here_do_hold_setups_of_both_rules() -> None:

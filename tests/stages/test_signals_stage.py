@@ -1,85 +1,80 @@
 """The signals stage edge to edge: alerts and setups in, signals out, with the outside in memory."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from kernel.adapters.alpaca import VenueRefused
 from kernel.contracts.codec import Codec
-from kernel.contracts.messages import Signal, SignalSource
-from kernel.contracts.origin import Origin
+from kernel.contracts.messages import SignalSource
 from kernel.contracts.topics import EVIDENCE, SIGNALS
 from kernel.domain.errors import DatabaseUnavailable, InvariantBroken, TransientError, VenueUnavailable
 from kernel.testing.clock import FixedClock
-from kernel.testing.driver import RecordingPublisher
-from services.signals.core.alerts import Accepted, Alert, Conflicting
-from services.signals.core.bars import DailyBar, MinuteBar
-from services.signals.core.evidence import read_view
-from services.signals.core.scanning import detect
-from services.signals.core.setups import Setup
-from services.signals.stage import AlertDesk, Scanner, Timetable
-from tests.fakes.signals import FakeAlerts, FakeBars, FakeCalendars, FakeMarketTime
+from services.signals.core.alerts import Accepted, Conflicting
+from services.signals.core.evidence import alert_in, scan_in
+from services.signals.stage import Timetable
+from tests.fakes.signals import FakeMarketTime
+from tests.fakes.signals_desk import Desk, Scene, an_alert, body_of
 from tests.fakes.signals_market import (
     OPENS_AT,
-    PARAMS,
-    SESSION,
     a_breakout_day,
     a_pullback_history,
 )
 
-ORIGIN = Origin("signals", "rev", "hash")
-
-
-def an_alert(**values: Any) -> Alert:
-    defaults = {"id": "tv-1", "ticker": "SPY", "direction": "buy", "strategy": "swing"}
-    return Alert.model_validate(defaults | values)
-
-
-class Desk:
-    """An AlertDesk with everything around it in reach."""
-
-    def __init__(self) -> None:
-        self.clock = FixedClock(OPENS_AT)
-        self.time = FakeMarketTime(self.clock)
-        self.alerts = FakeAlerts()
-        self.publisher = RecordingPublisher()
-        self.desk = AlertDesk(
-            time=self.time, alerts=self.alerts, publisher=self.publisher, origin=ORIGIN, params=PARAMS
-        )
-
-    @property
-    def signals(self) -> list[Signal]:
-        return signals_of(self.publisher)
-
-
-def signals_of(publisher: RecordingPublisher) -> list[Signal]:
-    return [e.message for e in publisher.published if e.topic is SIGNALS]
-
 
 async def test_an_alert_becomes_one_signal() -> None:
     world = Desk()
-    answer = await world.desk.accept(an_alert())
+    answer = await world.accept(an_alert())
     (signal,) = world.signals
     assert answer == Accepted(signal.meta.id, first=True)
     assert signal.source is SignalSource.WEBHOOK
     assert signal.meta.occurred_at == OPENS_AT
 
 
+async def test_an_alerts_evidence_goes_before_its_signal_and_holds_what_was_sent() -> None:
+    world = Desk()
+    await world.accept(an_alert(price="520.10"))
+    evidence, signal = (e.message for e in world.publisher.published)
+    assert alert_in(evidence) == body_of(an_alert(price="520.10"))
+    assert (evidence.input_id, evidence.decided_at) == (signal.meta.id, signal.meta.occurred_at)
+
+
+async def test_the_relay_writes_the_evidence_of_what_was_kept_first() -> None:
+    world = Desk()
+    world.publisher.fails_with = TransientError("Kafka is away")
+    with pytest.raises(TransientError):
+        await world.accept(an_alert())
+    world.clock.advance(timedelta(minutes=1))
+    await world.desk.publish_waiting()
+    evidence, signal = (e.message for e in world.publisher.published)
+    assert alert_in(evidence) == body_of(an_alert())
+    assert (evidence.input_id, evidence.decided_at) == (signal.meta.id, OPENS_AT)
+
+
+async def test_an_alert_kept_without_its_body_still_becomes_a_signal() -> None:
+    world = Desk()
+    world.publisher.fails_with = TransientError("Kafka is away")
+    with pytest.raises(TransientError):
+        await world.accept(an_alert())
+    world.alerts.kept["tv-1"] = replace(world.alerts.kept["tv-1"], body=None)
+    await world.desk.publish_waiting()
+    assert [e.topic for e in world.publisher.published] == [SIGNALS]
+
+
 async def test_the_same_alert_again_gets_the_first_answer_and_no_second_signal() -> None:
     world = Desk()
-    first = await world.desk.accept(an_alert())
+    first = await world.accept(an_alert())
     world.clock.advance(timedelta(minutes=3))
-    again = await world.desk.accept(an_alert())
+    again = await world.accept(an_alert())
     assert again == Accepted(first.signal_id, first=False)
     assert len(world.signals) == 1
 
 
 async def test_other_content_under_a_known_id_conflicts_and_changes_nothing() -> None:
     world = Desk()
-    first = await world.desk.accept(an_alert())
-    answer = await world.desk.accept(an_alert(ticker="QQQ"))
+    first = await world.accept(an_alert())
+    answer = await world.accept(an_alert(ticker="QQQ"))
     assert answer == Conflicting(first.signal_id)
     assert [s.idea.underlying for s in world.signals] == ["SPY"]
 
@@ -88,7 +83,7 @@ async def test_while_the_log_is_down_an_alert_is_not_accepted_but_kept() -> None
     world = Desk()
     world.publisher.fails_with = TransientError("Kafka is away")
     with pytest.raises(TransientError):
-        await world.desk.accept(an_alert())
+        await world.accept(an_alert())
     await world.desk.publish_waiting()
     assert [s.external_id for s in world.signals] == ["tv-1"]
 
@@ -97,9 +92,9 @@ async def test_a_retry_after_the_log_came_back_publishes_the_signal_as_it_was_fi
     world = Desk()
     world.publisher.fails_with = TransientError("Kafka is away")
     with pytest.raises(TransientError):
-        await world.desk.accept(an_alert())
+        await world.accept(an_alert())
     world.clock.advance(timedelta(minutes=1))
-    answer = await world.desk.accept(an_alert())
+    answer = await world.accept(an_alert())
     (signal,) = world.signals
     assert answer == Accepted(signal.meta.id, first=True)
     assert signal.meta.occurred_at == OPENS_AT
@@ -107,7 +102,7 @@ async def test_a_retry_after_the_log_came_back_publishes_the_signal_as_it_was_fi
 
 async def test_what_was_acknowledged_is_not_published_by_the_relay() -> None:
     world = Desk()
-    await world.desk.accept(an_alert())
+    await world.accept(an_alert())
     await world.desk.publish_waiting()
     assert len(world.signals) == 1
 
@@ -116,7 +111,7 @@ async def test_without_the_database_nothing_is_accepted_and_nothing_published() 
     world = Desk()
     world.alerts.fails_with = DatabaseUnavailable("Postgres is away")
     with pytest.raises(DatabaseUnavailable):
-        await world.desk.accept(an_alert())
+        await world.accept(an_alert())
     assert world.signals == []
 
 
@@ -124,43 +119,8 @@ async def test_before_the_venue_told_its_time_nothing_is_accepted() -> None:
     world = Desk()
     world.time.fails_with = VenueUnavailable("no time yet")
     with pytest.raises(VenueUnavailable):
-        await world.desk.accept(an_alert())
+        await world.accept(an_alert())
     assert world.alerts.kept == {}
-
-
-class Scene:
-    """A Scanner over SPY with everything around it in reach."""
-
-    def __init__(
-        self,
-        minute_bars: Sequence[MinuteBar] = (),
-        daily_bars: Sequence[DailyBar] = (),
-        *,
-        underlyings: Sequence[str] = ("SPY",),
-    ) -> None:
-        self.clock = FixedClock(OPENS_AT + timedelta(minutes=16))
-        self.calendars = FakeCalendars(SESSION)
-        self.bars = FakeBars()
-        self.bars.minute = {"SPY": minute_bars}
-        self.bars.daily = {"SPY": daily_bars}
-        self.publisher = RecordingPublisher()
-        self.underlyings = underlyings
-        self.scanner = self.another_scanner()
-
-    def another_scanner(self) -> Scanner:
-        return Scanner(
-            time=FakeMarketTime(self.clock),
-            calendars=self.calendars,
-            bars=self.bars,
-            publisher=self.publisher,
-            origin=ORIGIN,
-            params=PARAMS,
-            underlyings=self.underlyings,
-        )
-
-    @property
-    def signals(self) -> list[Signal]:
-        return signals_of(self.publisher)
 
 
 async def test_a_breakout_becomes_a_signal_with_its_levels() -> None:
@@ -178,15 +138,23 @@ async def test_both_strategies_may_speak_at_once() -> None:
     assert {s.setup for s in scene.signals} == {"opening_range_breakout", "trend_pullback"}
 
 
-async def test_the_evidence_goes_before_its_signal_and_finds_the_same_again() -> None:
+async def test_the_evidence_goes_before_its_signal_and_is_of_what_was_seen() -> None:
     scene = Scene(a_breakout_day())
     await scene.scanner.scan()
     evidence, signal = (e.message for e in scene.publisher.published)
     assert evidence.input_id == signal.meta.id
     assert evidence.meta.correlation_id == signal.meta.id
-    again = detect(read_view(evidence.items), PARAMS, evidence.decided_at)
-    (setup,) = (a for a in again if isinstance(a, Setup))
-    assert setup.reference_price == signal.idea.reference_price
+    assert evidence.decided_at == signal.meta.occurred_at
+    assert scan_in(evidence).view.minute_bars == a_breakout_day()
+
+
+async def test_the_evidence_tells_when_the_scanner_looked_and_when_it_decided() -> None:
+    scene = Scene(a_breakout_day())
+    looked_at = scene.clock.now()
+    scene.bars.takes = lambda: scene.clock.advance(timedelta(seconds=3))
+    await scene.scanner.scan()
+    evidence, _ = (e.message for e in scene.publisher.published)
+    assert (scan_in(evidence).looked_at, evidence.decided_at) == (looked_at, looked_at + timedelta(seconds=3))
 
 
 async def test_everything_the_scanner_writes_can_travel() -> None:

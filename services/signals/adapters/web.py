@@ -64,7 +64,7 @@ async def _take(body: bytes, intake: AlertIntake, deadline_s: float) -> Response
         return JSONResponse({"error": "the alert is not valid", "fields": problems}, status_code=422)
     try:
         async with asyncio.timeout(deadline_s):
-            answer = await intake.accept(alert)
+            answer = await intake.accept(alert, body)
     except (TransientError, TimeoutError) as e:
         _log.warning("an alert must be sent again", external_id=alert.id, reason=f"{type(e).__name__}: {e}")
         raise _Refusal(503, "not accepted yet, send it again", {"Retry-After": str(RETRY_AFTER_S)}) from None

@@ -1,70 +1,134 @@
-"""What the scanner saw, written so that the same setup can be found again.
+"""What a signal was decided on, written so that it can be decided again. A signal is its own input.
 
-Invariant: `read_view(evidence_of(…, view, …).items)` detects exactly what `view` detects.
+Entry points: `evidence_of_alert`, `alert_in`; `evidence_of_setup`, `scan_in`.
+1. What is read back is what was written: an alert's bytes as they came, bars digit for digit.
+2. Evidence follows from the signal and from what was seen, so writing it twice writes the same bytes.
+3. Bars travel as columns, in JSON that zlib has packed: a session's minutes are a few KB.
+4. How long an average the daily bars were asked for is kept with them: who decides again can tell a short history from
+   one that was not asked for.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from kernel.contracts.base import Meta
-from kernel.contracts.messages import Evidence, EvidenceItem
+from kernel.contracts.messages import Evidence, EvidenceItem, Signal
 from kernel.domain.calendar import Session
+from kernel.domain.clock import microseconds, moment
+from kernel.domain.ids import derive_id
 from services.signals.core.bars import DailyBar, MinuteBar, Prices
 from services.signals.core.setups import MarketView
 
-_ENCODING = "json"
+_STEP = "evidence"
+_ALERT, _SESSION, _MINUTES, _DAYS = "alert", "session", "minute_bars", "daily_bars"
+_JSON, _COLUMNS = "json", "columns+json+zlib"
+_PRICES = ("open", "high", "low", "close")
 
 
-def evidence_of(meta: Meta, signal_id: str, view: MarketView, now: datetime) -> Evidence:
-    """Return the evidence of a signal found in `view` at `now`; a scanner's signal is its own input."""
-    items = (
-        _item("session", now, _session_words(view)),
-        _item("minute_bars", now, [_words(bar.starts_at, bar) for bar in view.minute_bars]),
-        _item("daily_bars", now, [_words(bar.day, bar) for bar in view.daily_bars]),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """One underlying's part of a scan: when the scanner looked for a session, what it saw, and for which average.
+
+    `sessions_needed`: sessions the slowest average is made of.
+    """
+
+    looked_at: datetime
+    view: MarketView
+    sessions_needed: int
+
+
+def evidence_of_alert(signal: Signal, body: bytes) -> Evidence:
+    """Return the evidence of an alert's signal: the request's body, which holds no token."""
+    item = EvidenceItem(name=_ALERT, observed_at=signal.meta.occurred_at, encoding=_JSON, body=body)
+    return _evidence(signal, (item,))
+
+
+def alert_in(evidence: Evidence) -> bytes | None:
+    """Return an alert's body, or None where the signal is not an alert's."""
+    return next((item.body for item in evidence.items if item.name == _ALERT), None)
+
+
+def evidence_of_setup(signal: Signal, scan: Scan) -> Evidence:
+    """Return the evidence of a scanner's signal."""
+    view, seen_at = scan.view, signal.meta.occurred_at
+    minutes = {"starts_at": [microseconds(bar.starts_at) for bar in view.minute_bars]}
+    days = {"day": [bar.day.isoformat() for bar in view.daily_bars], "sessions_needed": scan.sessions_needed}
+    return _evidence(
+        signal,
+        (
+            EvidenceItem(
+                name=_SESSION,
+                observed_at=scan.looked_at,
+                encoding=_JSON,
+                body=_json({"underlying": view.underlying, **_session_words(view.session)}),
+            ),
+            _packed(_MINUTES, seen_at, minutes | _columns(view.minute_bars)),
+            _packed(_DAYS, seen_at, days | _columns(view.daily_bars)),
+        ),
     )
-    return Evidence(meta=meta, input_id=signal_id, decided_at=now, items=items)
 
 
-def read_view(items: Iterable[EvidenceItem]) -> MarketView:
-    """Return the view that was written into `items`."""
-    by_name: dict[str, Any] = {item.name: json.loads(item.body) for item in items}
-    session = by_name["session"]
-    return MarketView(
-        underlying=session["underlying"],
-        session=Session(
-            day=date.fromisoformat(session["day"]),
-            opens_at=datetime.fromisoformat(session["opens_at"]),
-            closes_at=datetime.fromisoformat(session["closes_at"]),
+def scan_in(evidence: Evidence) -> Scan:
+    """Return what the scanner saw; raises KeyError, TypeError, ValueError, ArithmeticError or zlib.error if it cannot."""
+    found = {item.name: item for item in evidence.items}
+    session = json.loads(found[_SESSION].body)
+    minutes, days = (json.loads(zlib.decompress(found[name].body)) for name in (_MINUTES, _DAYS))
+    return Scan(
+        looked_at=found[_SESSION].observed_at,
+        view=MarketView(
+            underlying=session["underlying"],
+            session=Session(
+                day=date.fromisoformat(session["day"]),
+                opens_at=datetime.fromisoformat(session["opens_at"]),
+                closes_at=datetime.fromisoformat(session["closes_at"]),
+            ),
+            minute_bars=tuple(
+                MinuteBar(starts_at=moment(at_us), **prices)
+                for at_us, prices in zip(minutes["starts_at"], _rows(minutes), strict=True)
+            ),
+            daily_bars=tuple(
+                DailyBar(day=date.fromisoformat(day), **prices)
+                for day, prices in zip(days["day"], _rows(days), strict=True)
+            ),
         ),
-        minute_bars=tuple(
-            MinuteBar(starts_at=datetime.fromisoformat(row[0]), **_prices(row))
-            for row in by_name["minute_bars"]
-        ),
-        daily_bars=tuple(
-            DailyBar(day=date.fromisoformat(row[0]), **_prices(row)) for row in by_name["daily_bars"]
-        ),
+        sessions_needed=days["sessions_needed"],
     )
 
 
-def _session_words(view: MarketView) -> dict[str, str]:
-    session = {name: value.isoformat() for name, value in asdict(view.session).items()}
-    return {"underlying": view.underlying, **session}
+def _evidence(signal: Signal, items: tuple[EvidenceItem, ...]) -> Evidence:
+    signature = {"id": derive_id(signal.meta.id, _STEP), "causation_id": signal.meta.id}
+    return Evidence(
+        meta=signal.meta.model_copy(update=signature),
+        input_id=signal.meta.id,
+        decided_at=signal.meta.occurred_at,
+        items=items,
+    )
 
 
-def _words(at: date, bar: Prices) -> list[str | int]:
-    return [at.isoformat(), str(bar.open), str(bar.high), str(bar.low), str(bar.close), bar.volume]
+def _session_words(session: Session) -> dict[str, str]:
+    return {name: value.isoformat() for name, value in asdict(session).items()}
 
 
-def _prices(row: Sequence[Any]) -> dict[str, Any]:
-    names = ("open", "high", "low", "close")
-    prices = {name: Decimal(text) for name, text in zip(names, row[1:5], strict=True)}
-    return {**prices, "volume": row[5]}
+def _columns(bars: Sequence[Prices]) -> dict[str, list[Any]]:
+    prices = {name: [str(getattr(bar, name)) for bar in bars] for name in _PRICES}
+    return prices | {"volume": [bar.volume for bar in bars]}
 
 
-def _item(name: str, observed_at: datetime, document: object) -> EvidenceItem:
-    body = json.dumps(document, separators=(",", ":")).encode()
-    return EvidenceItem(name=name, observed_at=observed_at, encoding=_ENCODING, body=body)
+def _rows(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    return [
+        {**dict(zip(_PRICES, map(Decimal, prices), strict=True)), "volume": volume}
+        for *prices, volume in zip(*(columns[name] for name in (*_PRICES, "volume")), strict=True)
+    ]
+
+
+def _packed(name: str, observed_at: datetime, document: object) -> EvidenceItem:
+    body = zlib.compress(_json(document))
+    return EvidenceItem(name=name, observed_at=observed_at, encoding=_COLUMNS, body=body)
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()

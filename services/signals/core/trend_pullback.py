@@ -1,6 +1,6 @@
 """Trend pullback (swing): in a trend, a dip to the fast average that ends is a chance to join.
 
-Entry point: `trend_pullback`.
+Entry points: `trend_pullback`; `sessions_needed`, for whoever asks for the bars.
 1. Trend and pullback are read from the daily bars of sessions before today; the trigger from today's minute bars that
    are over at `now`.
 2. Trend: the fast average of closes is beyond the slow one, and the last close beyond the slow one.
@@ -45,8 +45,7 @@ def trend_pullback(
     daily = sessions_before(view.daily_bars, view.session.day)
     trend = _trend(daily, params)
     if trend is None:
-        needed = max(params.pullback_slow_ema, params.pullback_fast_ema, params.atr_bars)
-        return rule.no(NoSetupReason.HISTORY_TOO_SHORT, sessions=len(daily), needed=needed)
+        return rule.no(NoSetupReason.HISTORY_TOO_SHORT, sessions=len(daily), needed=sessions_needed(params))
     refusal = _no_trend(rule, daily, trend) or _no_pullback(rule, daily, trend, params)
     if refusal is not None:
         return refusal
@@ -61,6 +60,11 @@ def trend_pullback(
         atr=trend.atr,
     )
     return rule.found(bar, levels, expiry_s=params.expiry_s[Strategy.SWING], now=now)
+
+
+def sessions_needed(params: SignalsParams) -> int:
+    """Return how many sessions the slowest of the averages is made of."""
+    return max(params.pullback_slow_ema, params.pullback_fast_ema, params.atr_bars)
 
 
 def _trend(daily: Sequence[DailyBar], params: SignalsParams) -> _Trend | None:

@@ -23,15 +23,17 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 class FakeIntake:
-    """Answers with `answer`, or raises it; `accepted` keeps the alerts."""
+    """Answers with `answer`, or raises it; `accepted` keeps the alerts, `bodies` what they were read from."""
 
     def __init__(self) -> None:
         self.answer: Accepted | Conflicting | Exception = Accepted("signal-1", first=True)
         self.accepted: list[Alert] = []
+        self.bodies: list[bytes] = []
         self.hangs = False
 
-    async def accept(self, alert: Alert) -> Accepted | Conflicting:
+    async def accept(self, alert: Alert, body: bytes) -> Accepted | Conflicting:
         self.accepted.append(alert)
+        self.bodies.append(body)
         if self.hangs:
             await asyncio.Event().wait()
         if isinstance(self.answer, Exception):
@@ -64,6 +66,12 @@ async def test_a_new_alert_is_accepted_with_the_id_of_its_signal(intake: FakeInt
     answer = await post(intake)
     assert (answer.status_code, answer.json()) == (202, {"signal_id": "signal-1"})
     assert [alert.id for alert in intake.accepted] == ["tv-1"]
+
+
+async def test_an_alert_is_handed_on_with_its_bytes_and_without_the_token(intake: FakeIntake) -> None:
+    body = json.dumps(ALERT, indent=3).encode()
+    await post(intake, body)
+    assert intake.bodies == [body]
 
 
 async def test_a_repeated_alert_gets_the_first_answer_with_200(intake: FakeIntake) -> None:
