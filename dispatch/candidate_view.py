@@ -13,7 +13,7 @@ from kernel.domain.options import OptionSymbol
 HEAD = ("contract", "days", "bid", "ask", "spread", "volume", "delta", "dist", "score", "verdict")
 
 
-def cells(candidate: Candidate) -> tuple[str, ...]:
+def cells(candidate: Candidate, chosen: str | None = None) -> tuple[str, ...]:
     """Return one candidate's figures, rounded for the eye, in the order of HEAD."""
     row = candidate.contract
     return (
@@ -26,7 +26,7 @@ def cells(candidate: Candidate) -> tuple[str, ...]:
         _or_dash(row.delta, ".2f"),
         f"{row.distance_pct:.1f}%",
         _or_dash(candidate.total, ".1f"),
-        verdict(candidate),
+        "chosen" if row.occ_symbol == chosen else verdict(candidate),
     )
 
 
@@ -40,13 +40,13 @@ def verdict(candidate: Candidate) -> str:
     return "ok"
 
 
-def terminal_table(candidates: Sequence[Candidate]) -> Table:
-    """Return a table whose symbols are never cut."""
+def terminal_table(candidates: Sequence[Candidate], chosen: str | None = None) -> Table:
+    """Return a table whose symbols are never cut; `chosen` is the symbol that was bought, if any."""
     width = max((len(c.contract.occ_symbol) for c in candidates), default=0)
     figures = [Column(name, justify="right", no_wrap=True) for name in HEAD[1:-1]]
     table = Table(Column(HEAD[0], no_wrap=True, min_width=width), *figures, HEAD[-1], box=None)
     for candidate in candidates:
-        table.add_row(*cells(candidate))
+        table.add_row(*cells(candidate, chosen))
     return table
 
 

@@ -11,12 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from dispatch.candidate_view import contract_name
 from dispatch.stories.story import Fate, Story
 from dispatch.venue import AcceptedOrder, AccountFigures
-from kernel.contracts.messages import Selection
 from kernel.contracts.parts import AccountView, QualityScore
 from kernel.domain.clock import MARKET_ZONE
-from kernel.domain.options import OptionSymbol
 
 Row = dict[str, Any]
 
@@ -114,17 +113,12 @@ def describe(story: Story) -> str:
     done = story.executions[-1]
     state = "working" if story.fate is Fate.WORKING else done.status.value.lower()
     price = done.average_fill_price or ticket.limit_price
-    contract = _contract_name(selection)
+    contract = contract_name(selection.legs[0].occ_symbol)
     return (
         f"{head} {state:<8} {done.filled_contracts}/{ticket.contracts} x {contract} @ ${price:.2f}"
         f"  score {selection.score.total:.1f}  spread {selection.spread_pct:.1f}%"
         f"  risk ${ticket.total_risk_usd:.0f} ({ticket.account.tier})"
     )
-
-
-def _contract_name(selection: Selection) -> str:
-    option = OptionSymbol.parse(selection.legs[0].occ_symbol)
-    return f"{option.root} {option.expiration:%b %d} {option.strike.normalize():f} {option.right.value}"
 
 
 def _reason(story: Story) -> str | None:

@@ -29,7 +29,7 @@ pre code{overflow-wrap:normal}
 .scroll{overflow-x:auto;margin:.6rem 0}
 .scroll:focus-visible,summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--soft);padding-bottom:.35rem}
+caption{text-align:left;font-weight:600;padding:.5rem 0 .35rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:600;font-size:.8rem;white-space:nowrap}
 tbody th{font-weight:500}
@@ -54,7 +54,8 @@ details{margin:.6rem 0}
 summary{cursor:pointer;color:var(--accent)}
 footer{margin-top:2.5rem;padding-top:.8rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}
 @media (max-width:34rem){body{padding:1rem .9rem 2rem}h1{font-size:1.3rem}.card strong{font-size:1.1rem}
-.cards{grid-template-columns:1fr 1fr}}
+.cards{grid-template-columns:1fr 1fr}
+.bar{min-width:4rem}th,td{padding-right:.5rem}table{font-size:.85rem}}
 @media print{:root{--paper:#fff;--raised:#f6f7f9;--line:#ccc;--ink:#000;--soft:#444;--accent:#2458b8;
 --good:#17693a;--good-back:#fff;--bad:#a3231c;--bad-back:#fff;--warn:#7a5200;--warn-back:#fff}
 body{max-width:none;padding:0;font-size:11px}section,tr,.card{break-inside:avoid}h2{break-after:avoid}

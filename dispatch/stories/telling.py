@@ -1,20 +1,29 @@
-"""Tells a story: each message, each decision with its arithmetic, the time between them. Pure."""
+"""Tells a story: each message, each decision with its arithmetic, the time between them. Pure.
+
+Entry points: `tell`, `summary`, `in_order`.
+1. What came from outside cannot steer a terminal: it is shown, not obeyed.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from dispatch.stories.story import Chapter, Story
+from dispatch.candidate_view import contract_name
+from dispatch.plain import visible
+from dispatch.stories.durations import market_clock
+from dispatch.stories.story import Chapter, Fate, Story
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Execution, Rejection, Selection, Signal, Ticket
 from kernel.contracts.parts import AccountView
-from kernel.domain.clock import MARKET_ZONE
 from kernel.domain.money import CONTRACT_MULTIPLIER
+from kernel.domain.params import ScoringParams
 
 #: Messages of one signal in the order of its life, for those written in the same millisecond.
 _ORDER: tuple[type[Message], ...] = (Signal, Evidence, Selection, Ticket, Execution, Rejection)
+_Teller = Callable[[Any], tuple[str, list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +36,36 @@ class Step:
     after_ms: float
 
 
-def tell(story: Story) -> list[Step]:
-    """Return the story's steps, oldest first."""
+def tell(story: Story, scoring: ScoringParams | None = None) -> list[Step]:
+    """Return the story's steps, oldest first. `scoring`: the points the selection was scored with, where known."""
+    tellers: dict[type[Message], _Teller] = {**_TELLERS, Selection: partial(_selection, scoring=scoring)}
     steps: list[Step] = []
     before: datetime | None = None
     for chapter in in_order(story):
         after_ms = (chapter.written_at - before).total_seconds() * 1000 if before else 0.0
-        headline, lines = _TELLERS[type(chapter.message)](chapter.message)
-        steps.append(Step(chapter, headline, tuple(lines), after_ms))
+        headline, lines = tellers[type(chapter.message)](chapter.message)
+        steps.append(Step(chapter, visible(headline), tuple(map(visible, lines)), after_ms))
         before = chapter.written_at
     return steps
+
+
+def summary(story: Story) -> str:
+    """Return the end of a story in one sentence."""
+    steps, no, selection = story.executions, story.rejection, story.selection
+    fate = story.fate
+    if fate is Fate.REJECTED and no is not None:
+        return visible(f"No order: the {no.meta.stage} said {no.code.value}: {no.message}")
+    if not steps:
+        return "No order yet: no stage has answered its last message"
+    last, name = steps[-1], contract_name(steps[-1].legs[0].occ_symbol)
+    if last.average_fill_price is not None:
+        money = f"at ${last.average_fill_price:.2f} per share, ${last.notional_usd:,.2f}"
+        return f"Bought {last.filled_contracts} of {last.contracts} {name} {money}"
+    ended = f", nothing filled: {last.reason or 'no reason given'}" if fate is Fate.ENDED_UNFILLED else ""
+    score = "" if selection is None else f" (score {selection.score.total:.1f})"
+    return visible(
+        f"Order for {last.contracts} {name} at ${last.limit_price:.2f}{score} is {last.status.value}{ended}"
+    )
 
 
 def in_order(story: Story) -> list[Chapter]:
@@ -69,18 +98,23 @@ def _signal(m: Any) -> tuple[str, list[str]]:
 
 def _evidence(m: Any) -> tuple[str, list[str]]:
     parts = ", ".join(f"{item.name} {len(item.body):,} B" for item in m.items)
-    return f"evidence of the {m.meta.stage}: {parts}", []
+    return f"evidence of the {m.meta.stage}: {parts or 'nothing had to be asked for'}", []
 
 
-def _selection(m: Any) -> tuple[str, list[str]]:
+def _selection(m: Any, scoring: ScoringParams | None = None) -> tuple[str, list[str]]:
     leg, score = m.legs[0], m.score
+    most = {} if scoring is None else scoring.model_dump()
+    of = {
+        part: f" of {most[f'{part}_points']:g}" if most else ""
+        for part in ("spread", "volume", "delta", "distance")
+    }
     return (
         f"selected {leg.occ_symbol} with quality score {score.total:.1f}/100",
         [
             (
-                f"spread {m.spread_pct:.2f}% -> {score.spread:.1f} of 40, volume {m.day_volume} ({m.volume_basis.value}) ->"
-                f" {score.volume:.1f} of 30, delta {m.delta:.2f} -> {score.delta:.1f} of 20,"
-                f" distance {m.distance_pct:.2f}% -> {score.distance:.1f} of 10"
+                f"spread {m.spread_pct:.2f}% -> {score.spread:.1f}{of['spread']}, volume {m.day_volume}"
+                f" ({m.volume_basis.value}) -> {score.volume:.1f}{of['volume']}, delta {m.delta:.2f} ->"
+                f" {score.delta:.1f}{of['delta']}, distance {m.distance_pct:.2f}% -> {score.distance:.1f}{of['distance']}"
             ),
             (
                 f"quote ${leg.bid:.2f} x ${leg.ask:.2f}, mid ${m.mid:.3f}, spot ${m.spot:.2f}, {m.days_to_expiration} days,"
@@ -138,7 +172,7 @@ def _rejection(m: Any) -> tuple[str, list[str]]:
     return f"refused by the {m.meta.stage}: {m.code.value}", lines
 
 
-_TELLERS: Mapping[type[Message], Callable[[Any], tuple[str, list[str]]]] = {
+_TELLERS: Mapping[type[Message], _Teller] = {
     Signal: _signal,
     Evidence: _evidence,
     Selection: _selection,
@@ -165,8 +199,3 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _floor(amount: Decimal, per: Decimal) -> int:
     return max(0, int(amount // per))
-
-
-def market_clock(moment: datetime) -> str:
-    """Return an instant as a trader reads it, in the exchange's zone."""
-    return f"{moment.astimezone(MARKET_ZONE):%Y-%m-%d %H:%M:%S %Z}"

@@ -15,6 +15,7 @@ from dispatch.stories.why import Why
 from dispatch.stories.why_contract import why_contract
 from dispatch.stories.why_size import why_late, why_size
 from kernel.contracts.messages import Rejection, Selection, Ticket
+from kernel.domain.params import ScoringParams
 
 DEFAULT_TOP = 5
 
@@ -36,12 +37,20 @@ def trace_of(story: Story, params: KnownParams, *, top: int = DEFAULT_TOP) -> Tr
     of_stages = origins(story)
     return Trace(
         story=story,
-        steps=tuple(tell(story)),
+        steps=tuple(tell(story, _scoring(story, params))),
         timing=timing(story),
         origins=tuple(of_stages),
         oddities=tuple(oddities(of_stages)),
         whys=tuple(_whys(story, params, top)),
     )
+
+
+def _scoring(story: Story, params: KnownParams) -> ScoringParams | None:
+    """Return the points the selection was scored with, where they are known."""
+    if story.selection is None:
+        return None
+    in_force = params.in_force(story.selection.meta.config_hash)
+    return in_force.params.selector.scoring if in_force.exact else None
 
 
 def _whys(story: Story, params: KnownParams, top: int) -> Iterator[Why]:

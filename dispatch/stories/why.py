@@ -25,7 +25,10 @@ class Shortlist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """One decision explained. `answer_id` is the message it explains; `times` are market time, oldest first."""
+    """One decision explained. `answer_id` is the message it explains; `times` are market time, oldest first.
+
+    `scoring` is what the contract was scored with, None where it is not known.
+    """
 
     stage: str
     answer_id: str

@@ -42,6 +42,7 @@ def why_contract(story: Story, answer: Selection | Rejection, in_force: InForce,
         answer_id=answer.meta.id,
         title="Why this contract" if isinstance(answer, Selection) else "Why no contract",
         warnings=(seen.problem,) if seen.problem else (),
+        scoring=in_force.params.selector.scoring if in_force.exact else None,
     )
     if isinstance(answer, Rejection) and answer.code is RejectionCode.MARKET_CLOSED:
         return replace(why, lines=_next_session(seen), times=(("decided", seen.at),))
@@ -61,7 +62,6 @@ def why_contract(story: Story, answer: Selection | Rejection, in_force: InForce,
         lines=lines,
         warnings=tuple(w for w in warnings if w),
         shortlists=tuple(s for s in shortlists if s.candidates),
-        scoring=in_force.params.selector.scoring,
     )
 
 
@@ -130,11 +130,9 @@ def _chosen(
     symbol, score = answer.legs[0].occ_symbol, answer.score.total
     listed = candidates.best(min(top + 1, candidates.ranking.qualified))
     others = [c for c in listed if c.contract.occ_symbol != symbol]
-    lines = [_ahead_of(others[0], score)] if others else ["no other contract qualifies"]
+    line = _ahead_of(others[0], score) if others else "no other contract qualifies"
     passed_over = candidates.refused(top, above=score)
-    if passed_over:
-        lines.append("some would have scored more, had nothing spoken against them")
-    return tuple(lines), (
+    return (line,), (
         Shortlist("Chosen over", tuple(listed), chosen=symbol),
         Shortlist("Would have scored more, but were refused", tuple(passed_over)),
     )
