@@ -10,8 +10,8 @@ The topic `schemas` is compacted; key: the fingerprint in hex, value: JSON {"nam
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 from kernel.contracts.schema_store import SchemaStore, load_store
 from kernel.contracts.topics import SCHEMAS
@@ -31,9 +31,17 @@ async def learn_writers(bootstrap_servers: str, prefix: str, store: SchemaStore 
     Raises TransientError when Kafka or the topic is away.
     """
     store = store or load_store()
+    async for key, entry in read_announced(bootstrap_servers, prefix):
+        for fingerprint, reason in store.learn({key: entry}).items():
+            _log.warning("an announced schema is of no use here", fingerprint=fingerprint, reason=reason)
+
+
+async def read_announced(bootstrap_servers: str, prefix: str) -> AsyncIterator[tuple[str, Any]]:
+    """Yield what was announced under `prefix`: fingerprint in hex, entry as SchemaStore.learn takes it (None: no JSON)."""
     async with LogReader(bootstrap_servers, [prefix + SCHEMAS]) as reader:
         async for record in reader.to_the_end():
-            _learn(store, record.key, record.value)
+            if record.key is not None and record.value is not None:
+                yield record.key.decode("ascii", "replace"), _json(record.value)
 
 
 class LogSchemas:
@@ -104,13 +112,8 @@ def _unknown_in(error: Exception) -> UnknownSchema | None:
     return error if isinstance(error, UnknownSchema) else None
 
 
-def _learn(store: SchemaStore, key: bytes | None, value: bytes | None) -> None:
-    if key is None or value is None:
-        return
+def _json(value: bytes) -> Any:
     try:
-        entry = json.loads(value)
+        return json.loads(value)
     except ValueError:
-        entry = None
-    name = key.decode("ascii", "replace")
-    for fingerprint, reason in store.learn({name: entry}).items():
-        _log.warning("an announced schema is of no use here", fingerprint=fingerprint, reason=reason)
+        return None

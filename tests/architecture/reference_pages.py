@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from kernel.contracts.schema_store import load_store
-from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEFAULT_PREFIX, Topic
+from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEFAULT_PREFIX, SCHEMAS, Topic
 from kernel.runtime.settings import PROJECT_ROOT, ServiceSettings
 from kernel.stream.admin import TopicSettings
 from kernel.stream.dead_letter import DeadLetter
@@ -73,6 +73,7 @@ def messages_page() -> str:
         ),
         _topic_table() + "\n\n`dispatch signal` and `dispatch demo` write to `signals` too.",
         _dead_letters_section(),
+        _schemas_section(),
         *messages,
         "# Shared records",
         *shared,
@@ -114,7 +115,9 @@ def _topic_table() -> str:
     rows = []
     for topic in ALL_TOPICS:
         constant = topic.name.upper()
-        writers = [s for s in STAGES if re.search(rf"Emission\({constant},", sources(s))]
+        writers = [
+            s for s in STAGES if re.search(rf"(Emission\({constant},|return {constant}\b)", sources(s))
+        ]
         readers = [s for s in STAGES if re.search(rf"consumes={constant}\b", sources(s))]
         key = "underlying" if "idea" in topic.model.model_fields else "input id"
         message = topic.model.__name__
@@ -128,6 +131,16 @@ def _topic_table() -> str:
             )
         )
     return _table(("topic", "message", "key", "written by", "read by"), rows)
+
+
+def _schemas_section() -> str:
+    return (
+        f"## Schemas\n`{SCHEMAS}` holds the schemas that messages are written with, so that a reader of another release can read"
+        " them. Key: the\nfingerprint that messages begin with, as 16 hex digits. Value: JSON"
+        ' `{"name": …, "schema": …}` with the message\'s name and its Avro\nschema. One partition, compacted, kept for ever.'
+        " Every process that writes announces its schemas as it starts;\n`dispatch schemas announced` shows them."
+        " [Change a message](../how-to/change-a-message.md)."
+    )
 
 
 def _dead_letters_section() -> str:
