@@ -14,7 +14,7 @@ from dispatch.dead_letters.decoding import Reading, read_bytes
 from dispatch.dead_letters.letters import Letter
 from dispatch.dead_letters.sending import gather, send_back
 from dispatch.dead_letters.telling import count_of, headers_lines, row, summary_lines, unreadable_lines
-from dispatch.plain import without_bytes
+from dispatch.plain import visible, without_bytes
 from dispatch.spans import back
 from kernel.contracts.codec import Codec
 from kernel.domain.errors import ConfigError
@@ -93,7 +93,7 @@ def _tell_whole(letter: Letter, reading: Reading) -> None:
         _print(unreadable_lines(letter, reading))
         return
     if reading.problem is not None:
-        _print([f"    a {reading.name} message no stage would take from {letter.topic.name} today:"])
+        _print([f"    no stage would take it from {letter.topic.name} today: {visible(reading.problem)}"])
     # Escaped to ASCII: what somebody wrote into a message must not command the terminal.
     out.print_json(data=without_bytes(reading.fields), default=str, ensure_ascii=True)
 
@@ -111,6 +111,9 @@ def _requeue(connection: Connection, letters: Sequence[Letter], *, again: bool, 
         err.print(f"{before} went back before and stay here; --again sends them once more", markup=False)
     if not sending:
         return {}
+    hopeless = sum(reading.problem is not None for _, reading in _read(sending))
+    if hopeless:
+        err.print(f"{hopeless} cannot be decoded today and would die again", markup=False)
     _confirm(sending, yes=yes)
     refused = asyncio.run(send_back(connection, sending))
     for address, why in refused.items():

@@ -7,6 +7,7 @@ from typing import Any
 from dispatch.dead_letters.decoding import Reading
 from dispatch.dead_letters.letters import Letter
 from dispatch.plain import hex_dump, visible, visible_bytes, without_bytes
+from kernel.stream.dead_letter import header_texts
 
 #: A list shows how the bytes begin; one letter shown shows more, and its JSON all.
 _HEX_LISTED_BYTES = 64
@@ -31,10 +32,8 @@ def summary_lines(letter: Letter, reading: Reading) -> list[str]:
 
 def headers_lines(letter: Letter) -> list[str]:
     """Return every header of a letter."""
-    return [
-        f"    {visible(name)} = {visible(value.decode('utf-8', 'replace'))}"
-        for name, value in letter.record.headers
-    ]
+    texts = header_texts(list(letter.record.headers))
+    return [f"    {visible(name)} = {visible(text)}" for name, text in texts.items()]
 
 
 def unreadable_lines(letter: Letter, reading: Reading) -> list[str]:
@@ -66,7 +65,7 @@ def row(letter: Letter, reading: Reading, *, whole: bool) -> dict[str, Any]:
         "hex": (value if whole else value[:_HEX_LISTED_BYTES]).hex(),
     }
     if whole:
-        document["headers"] = {name: text.decode("utf-8", "replace") for name, text in record.headers}
+        document["headers"] = header_texts(list(record.headers))
         document["message_name"] = reading.name
         document["decoded"] = without_bytes(reading.fields)
     return document

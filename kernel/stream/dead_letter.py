@@ -83,17 +83,22 @@ def requeued_headers(letter: Place, deaths: int) -> list[Header]:
 def read_headers(headers: list[Header]) -> dict[str, str]:
     """Return the figures of a dead letter's headers by their short names."""
     return {
-        name.removeprefix(_PREFIX): value.decode("utf-8", "replace")
-        for name, value in headers
+        name.removeprefix(_PREFIX): text
+        for name, text in header_texts(headers).items()
         if name.startswith(_PREFIX)
     }
 
 
 def read_mark(headers: list[Header]) -> RequeueMark | None:
     """Return the mark these headers make, or None where they belong to a letter."""
-    texts = {name: value.decode("utf-8", "replace") for name, value in headers}
+    texts = header_texts(headers)
     letter, went_to = Place.parse(texts.get(_FROM, "")), Place.parse(texts.get(_TO, ""))
     return None if letter is None or went_to is None else RequeueMark(letter, went_to)
+
+
+def header_texts(headers: list[Header]) -> dict[str, str]:
+    """Return headers as text, whatever is in them; one without a value, as other clients may write, is empty."""
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import fastavro
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from dispatch import cli
 from kernel.adapters.decision_log import DecisionLog
@@ -150,9 +151,10 @@ async def desk(
     topic_prefix: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
+) -> AsyncIterator[Desk]:
     await create_topics(kafka_bootstrap, TopicSettings(prefix=topic_prefix, partitions=3))
-    return Desk(kafka_bootstrap, topic_prefix, capsys, monkeypatch)
+    with capture_logs():  # the stages of these tests share the command's standard output
+        yield Desk(kafka_bootstrap, topic_prefix, capsys, monkeypatch)
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *tasks: asyncio.Task[None]) -> None:
@@ -289,6 +291,7 @@ async def test_nothing_goes_back_without_a_yes(desk: Desk) -> None:
     assert "no terminal to ask on: add --yes to send back 2 letters (2 to signals)" in err
     code, _, err = await desk.dispatch("--requeue", stdin="n\n")
     assert code == 1
+    assert "2 cannot be decoded today and would die again" in err
     assert "send back 2 letters (2 to signals)?" in err
     assert await desk.records(SIGNALS) == []
     code, _, err = await desk.dispatch("--requeue", stdin="y\n")

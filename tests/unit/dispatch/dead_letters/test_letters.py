@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from dispatch.dead_letters.letters import Letter, read_letters
+from dispatch.dead_letters.telling import headers_lines
 from kernel.stream.dead_letter import Place, read_mark, requeued_headers
 from kernel.stream.reader import StoredRecord
 from kernel.testing.builders import NOW
@@ -88,12 +89,20 @@ def test_other_bytes_from_the_same_place_are_another_death() -> None:
 
 
 def test_a_record_nobody_of_ours_wrote_is_still_shown() -> None:
+    """Kafka lets a header have no value, though our own never have none."""
     record = a_letter(0, died_at=5)
     foreign = StoredRecord(
-        topic=DEAD, partition=0, offset=1, key=None, value=b"x", written_at=record.written_at, headers=()
+        topic=DEAD,
+        partition=0,
+        offset=1,
+        key=None,
+        value=b"x",
+        written_at=record.written_at,
+        headers=(("h", None),),  # type: ignore[arg-type]
     )
     letters = letters_of(record, foreign)
     assert letters["signals:0/1"].figures == {}
+    assert headers_lines(letters["signals:0/1"]) == ["    h = "]
     assert letters["signals:0/1"].deaths == 1
 
 
