@@ -1,7 +1,7 @@
 """The market as the venue shows it: at most one picture per market second, the same for data and fills.
 
 1. Whatever is shown at an instant is the market's state at the start of that second, so that a quote read over
-   HTTP is the quote an order trades against, and a chain is computed and encoded once.
+   HTTP is the quote an order trades against, and a chain or a quote is computed once.
 2. A price that is not positive and finite is nobody's quote.
 """
 
@@ -54,6 +54,8 @@ class MarketView:
     def __init__(self, market: Market) -> None:
         self.market = market
         self._pictures: dict[str, ChainPicture] = {}
+        self._quoted_second: datetime | None = None
+        self._quotes: dict[str, Nbbo] = {}
         self._listed: dict[str, tuple[Sequence[ListedContract], Mapping[str, ListedContract]]] = {}
 
     def chain(self, underlying: str, at: datetime) -> ChainPicture:
@@ -89,10 +91,14 @@ class MarketView:
 
     def nbbo(self, symbol: str, at: datetime) -> Nbbo:
         """Return a contract's best bid and ask."""
-        quote = self.market.option_quote(symbol, market_second(at))
-        if quote is None:
-            return Nbbo(bid=None, ask=None)
-        return Nbbo(bid=as_price(quote.bid), ask=as_price(quote.ask))
+        second = market_second(at)
+        if second != self._quoted_second:
+            # Every account answer asks for every position, and every tick for every open order.
+            self._quoted_second = second
+            self._quotes.clear()
+        if symbol not in self._quotes:
+            self._quotes[symbol] = self._ask(symbol, second)
+        return self._quotes[symbol]
 
     def session_from(self, at: datetime) -> Session:
         """Return the session that runs at `at` or comes next; raises LookupError beyond the calendar."""
@@ -112,6 +118,12 @@ class MarketView:
             closes_at=session.closes_at,
             last_close=self._last_close(option),
         )
+
+    def _ask(self, symbol: str, second: datetime) -> Nbbo:
+        quote = self.market.option_quote(symbol, second)
+        if quote is None:
+            return Nbbo(bid=None, ask=None)
+        return Nbbo(bid=as_price(quote.bid), ask=as_price(quote.ask))
 
     def _last_close(self, option: OptionSymbol) -> datetime:
         try:
