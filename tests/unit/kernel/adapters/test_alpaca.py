@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,26 @@ async def test_the_clock_is_followed_through_outages_and_refusals(
     following.cancel()
     with suppress(asyncio.CancelledError):
         await following
+
+
+@pytest.mark.parametrize("bid", ["1.25", "17", "0.1", "NaN", "1e400"])
+async def test_an_answer_has_the_figures_pythons_own_json_reads(
+    venue: Script, gateway: AlpacaGateway, bid: str
+) -> None:
+    """NaN is no JSON, but servers write it, and one such quote must not hide the whole chain."""
+    body = f'{{"symbol": "SPY260612C00520000", "bp": {bid}}}'.encode()
+    venue.say(200, body)
+
+    answer = await gateway.call(gateway.trading.get, "/anything")
+
+    assert repr(answer) == repr(json.loads(body))
+
+
+async def test_a_body_that_is_no_json_is_an_outage(venue: Script, gateway: AlpacaGateway) -> None:
+    venue.say(200, b"<html>maintenance</html>")
+
+    with pytest.raises(VenueUnavailable):
+        await gateway.call(gateway.trading.get, "/anything")
 
 
 def test_a_refusal_passes_through_a_context_manager_as_it_is() -> None:

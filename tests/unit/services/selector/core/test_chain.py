@@ -10,7 +10,7 @@ from tests.fakes.chains import Row, a_chain
 
 
 def test_an_occ_symbol_is_taken_apart() -> None:
-    occ = occ_columns(["AAPL240119C00100000", "F141231P00012500"])
+    occ = occ_columns(("AAPL240119C00100000", "F141231P00012500"))
     assert occ.valid.tolist() == [True, True]
     assert occ.is_call.tolist() == [True, False]
     assert [to_usd(s) for s in occ.strike] == [Decimal(100), Decimal("12.5")]
@@ -36,15 +36,22 @@ def test_an_occ_symbol_is_taken_apart() -> None:
     ],
 )
 def test_an_odd_symbol_is_marked_and_never_raised_on(odd: str) -> None:
-    assert occ_columns(["SPY260612C00520000", odd]).valid.tolist() == [True, False]
+    assert occ_columns(("SPY260612C00520000", odd)).valid.tolist() == [True, False]
 
 
 def test_a_leap_day_is_a_day() -> None:
-    assert occ_columns(["SPY240229C00520000"]).expiration.tolist() == [date(2024, 2, 29)]
+    assert occ_columns(("SPY240229C00520000",)).expiration.tolist() == [date(2024, 2, 29)]
 
 
 def test_no_symbols_give_no_rows() -> None:
-    assert len(occ_columns([]).valid) == 0
+    assert len(occ_columns(()).valid) == 0
+
+
+def test_what_chains_share_of_their_symbols_cannot_be_written_to() -> None:
+    occ = occ_columns(("SPY260612C00520000",))
+    for column in (occ.valid, occ.is_call, occ.strike, occ.expiration):
+        with pytest.raises(ValueError, match="read-only"):
+            column[:] = 0
 
 
 def test_units_turn_into_dollars_exactly() -> None:
