@@ -15,7 +15,7 @@ from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Execution, Rejection
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
-from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row
+from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row, state_row
 from services.executor.core.order_life import Order
 from services.executor.core.orders import request_hash, request_of
 from services.executor.core.steps import Reservation, Step, topic_of
@@ -38,7 +38,8 @@ class PostgresOrders:
         async with self._database.transaction() as connection:
             cursor = await connection.execute(_INSERT_ORDER, order_row(step.order, self._codec))
             if cursor.rowcount == 1:
-                await self._write_outcome(connection, step)
+                async with connection.pipeline():
+                    await self._write_outcome(connection, step)
                 held = Held(step.order, written=True)
             else:
                 held = Held(await self._same(connection, step.order), written=False)
@@ -80,18 +81,19 @@ class PostgresOrders:
         return row.order(self._codec)
 
     async def _update(self, connection: Connection, before: Order, step: Step) -> None:
-        cursor = await connection.execute(
-            _UPDATE_ORDER, {**order_row(step.order, self._codec), "before": before.sequence}
-        )
+        async with connection.pipeline():  # one round trip for all of them
+            cursor = await connection.execute(
+                _UPDATE_ORDER, {**state_row(step.order), "before": before.sequence}
+            )
+            await self._write_outcome(connection, step)
         if cursor.rowcount != 1:
             msg = f"order {before.client_order_id} changed under its lock"
             raise InvariantBroken(msg)
-        await self._write_outcome(connection, step)
 
     async def _write_outcome(self, connection: Connection, step: Step) -> None:
         await connection.execute(_INSERT_EXECUTION, ledger_row(step))
-        async with connection.cursor() as cursor:
-            await cursor.executemany(_INSERT_OUTBOX, [self._outbox_row(m) for m in step.messages])
+        for message in step.messages:
+            await connection.execute(_INSERT_OUTBOX, self._outbox_row(message))
         ticket_id = step.order.ticket.meta.id
         match step.reservation:
             case Reservation.AT_VENUE:

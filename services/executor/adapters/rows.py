@@ -54,22 +54,29 @@ def order_row(order: Order, codec: Codec) -> dict[str, object]:
     """Return an order's columns."""
     ticket = order.ticket
     return {
-        "client_order_id": order.client_order_id,
+        **state_row(order),
         "ticket_id": ticket.meta.id,
         "signal_id": ticket.meta.correlation_id,
         "account_id": ticket.account.account_id,
         "ticket": codec.encode(TICKETS, ticket),
         "request_hash": request_hash(request_of(ticket)),
+        "contracts": ticket.contracts,
+        "expires_at": ticket.expires_at,
+    }
+
+
+def state_row(order: Order) -> dict[str, object]:
+    """Return the columns that steps change, and the key."""
+    return {
+        "client_order_id": order.client_order_id,
         "status": order.status.value,
         "sequence": order.sequence,
         "venue_order_id": order.venue_order_id,
-        "contracts": ticket.contracts,
         "filled_contracts": order.filled_contracts,
         "average_fill_price": order.average_fill_price,
         "venue_at": order.venue_at,
         "reason": order.reason,
         "id_claimed": order.id_claimed,
-        "expires_at": ticket.expires_at,
     }
 
 
