@@ -117,6 +117,7 @@ class Execution(Message):
     notional_usd: Usd
     venue_at: UtcTime | None = None
     reason: str | None = None
+    decision_mid: UsdPositive | None = None
 
 
 class RejectionCode(StrEnum):
