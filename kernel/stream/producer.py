@@ -118,6 +118,8 @@ class KafkaPublisher:
         self, topic: str, key: bytes | None, value: bytes | None, headers: list[Header]
     ) -> asyncio.Future[Any]:
         assert self._producer is not None, "the publisher was not opened"
+        if key is None and value is None:
+            value = b""  # another client can write such a record, aiokafka cannot; it must not stop a stage
         try:
             future: asyncio.Future[Any] = await self._producer.send(topic, value, key=key, headers=headers)
         except KafkaError as e:

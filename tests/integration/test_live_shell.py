@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Selection, Signal
@@ -288,6 +289,27 @@ async def test_garbage_as_large_as_a_topic_takes_is_buried_whole(broker: Broker)
         await eventually(broker.buried, working)
     (letter,) = await broker.buried()
     assert letter.value == value
+
+
+async def test_a_record_with_neither_key_nor_value_is_buried_as_an_empty_one(broker: Broker) -> None:
+    async with broker.worker(EchoStage()) as working:
+        await write_nothing(broker.bootstrap, SIGNALS.full_name(broker.prefix))
+        await broker.send(1)
+        await eventually(broker.all_answered, working)
+        (letter,) = await broker.buried()
+    assert (letter.key, letter.value) == (None, b"")
+
+
+async def write_nothing(bootstrap: str, topic: str) -> None:
+    """Write a record without key and value, as clients other than aiokafka can."""
+    batch_of_one = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await batch_of_one.start()
+    try:
+        batch = batch_of_one.create_batch()
+        batch.append(key=None, value=None, timestamp=None)
+        await (await batch_of_one.send_batch(batch, topic, partition=0))
+    finally:
+        await batch_of_one.stop()
 
 
 async def test_a_reader_waits_for_a_topic_that_is_being_made(kafka_bootstrap: str, topic_prefix: str) -> None:
