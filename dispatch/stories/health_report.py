@@ -66,8 +66,12 @@ def _slippages(stories: Sequence[Story]) -> list[Decimal]:
     paid = []
     for story in stories:
         last = story.executions[-1] if story.executions else None
-        if story.ticket and last and last.average_fill_price is not None:
-            paid.append(last.average_fill_price - story.ticket.mid)
+        if last is None or last.average_fill_price is None:
+            continue
+        # Executions of before say no mid; their tickets do, as long as they are kept.
+        mid = last.decision_mid or (story.ticket and story.ticket.mid)
+        if mid is not None:
+            paid.append(last.average_fill_price - mid)
     return paid
 
 

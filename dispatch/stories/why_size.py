@@ -82,8 +82,8 @@ def _highest_prices(size: SizeArithmetic) -> str:
     premium = _per_share(size.risk_budget_usd)
     ceiling = _per_share(size.available_usd)
     return (
-        f"one contract would have fitted at a premium of at most ${plain(premium)} per share (was"
-        f" ${plain(size.max_loss_per_contract_usd / CONTRACT_MULTIPLIER)}) and a price ceiling of at most ${plain(ceiling)}"
+        f"one contract would have fitted at a premium of at most ${premium:.2f} per share (was"
+        f" ${plain(size.max_loss_per_contract_usd / CONTRACT_MULTIPLIER)}) and a price ceiling of at most ${ceiling:.2f}"
         f" (was ${plain(size.cost_per_contract_usd / CONTRACT_MULTIPLIER)})"
     )
 
