@@ -1,20 +1,23 @@
-"""A replay's results as JSON and as a table. Pure, but for the console it is given."""
+"""A replay's results as JSON and for a terminal. Pure, but for the console it is given."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from dispatch.plain import visible
 from dispatch.replay.compare import Difference, headline
-from dispatch.replay.results import DIFFERENT, Row, StageResult, Status, effect
-from kernel.domain.money import plain
+from dispatch.replay.figures import moved, shown
+from dispatch.replay.results import DIFFERENT, Effect, Row, StageResult, Status, effect
 from kernel.stream.stage import Emission
 
 #: Differences of one input shown on a terminal; the JSON has all.
 _SHOWN = 4
+#: A text longer than this is cut there on a terminal, in characters.
+_LONGEST = 60
+#: Paths a trader looks at first.
+_FIRST = ("code", "message", "legs.0.occ_symbol", "contracts", "total_risk_usd", "limit_price", "score.total")
 
 
 def to_document(results: Sequence[StageResult], settings: Sequence[str]) -> dict[str, Any]:
@@ -30,6 +33,7 @@ def _stage_document(result: StageResult) -> dict[str, Any]:
     return {
         "stage": result.stage,
         "inputs": len(result.rows),
+        "left": result.left,
         **result.counts,
         "undecodable": result.undecodable,
         "digest": result.digest,
@@ -67,23 +71,45 @@ def show(results: Sequence[StageResult], console: Console, limit: int) -> None:
         _show_sum(result, console)
 
 
+def row_lines(row: Row) -> list[str]:
+    """Return what an input was answered then and now, and below it the first of the figures that differ."""
+    then, now = said(row.recorded) or "nothing", said(row.replayed) or "nothing"
+    answers = f"{then}, then and now" if then == now else f"{then} → {now}"
+    if row.note is not None:
+        return [then if row.recorded else answers, f"    {visible(row.note)}"]
+    return [answers, *(f"    {line}" for line in difference_lines(row.differences, _SHOWN))]
+
+
+def difference_lines(found: Sequence[Difference], limit: int | None = None) -> list[str]:
+    """Return a line for each difference, what matters most first, under one another; at most `limit` of them."""
+    figures = sorted((d for d in found if d.path != "answer"), key=_rank)
+    lines = figures if limit is None or len(figures) <= limit else figures[:limit]
+    width = max((len(d.path) for d in lines), default=0)
+    told = [f"{d.path:<{width}}  {_brief(d.recorded)} → {_brief(d.replayed)}{_move(d)}" for d in lines]
+    more = len(figures) - len(lines)
+    return [*told, *([f"and {more} more"] if more else [])]
+
+
+def effect_text(found: Effect) -> str:
+    """Return what became of the changed decisions, in a trader's words."""
+    parts = {
+        "contracts swapped": found.contracts_swapped,
+        "refused now": found.now_refused,
+        "accepted now": found.now_accepted,
+    }
+    told = ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "in figures only"
+    return f"{found.decisions_changed} decisions changed: {told}"
+
+
 def _show_rows(result: StageResult, console: Console, limit: int) -> None:
     different = [row for row in result.rows if row.status in DIFFERENT]
-    if not different:
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("signal", "underlying", "", "then", "now", "what differs"):
-        table.add_column(column, overflow="fold")
+    wide = max((len(row.underlying) for row in different[:limit]), default=0)
     for row in different[:limit]:
-        table.add_row(
-            row.message.meta.correlation_id[:8],
-            row.underlying,
-            row.status.value,
-            said(row.recorded) or "-",
-            said(row.replayed) or "-",
-            row.note or _differences(row.differences),
-        )
-    console.print(table)
+        first, *others = row_lines(row)
+        signal = row.message.meta.correlation_id[:8]
+        console.print(f"{signal}  {row.underlying:<{wide}}  {row.status.value:<10}  {first}", markup=False)
+        for line in others:
+            console.print(line, style="dim", markup=False)
     if len(different) > limit:
         console.print(f"and {len(different) - limit} more; --json or --html shows all", markup=False)
 
@@ -96,30 +122,33 @@ def _show_sum(result: StageResult, console: Console) -> None:
     console.print(
         f"[bold]{result.stage}[/bold]: {len(result.rows)} decisions in {result.seconds:.1f} s ({rate:,.0f}/s): {counts}"
     )
+    if result.left:
+        console.print(f"  stopped before the end: {result.left} more inputs were not decided")
     if result.undecodable:
         console.print(f"  {result.undecodable} records are no messages and were left out")
     if result.differs:
         found = effect(result.rows)
-        console.print(
-            f"  {found.decisions_changed} decisions changed: {found.contracts_swapped} contracts swapped,"
-            f" {found.now_refused} refused now, {found.now_accepted} accepted now"
-        )
-        moved = found.risk_usd_replayed - found.risk_usd_recorded
-        if moved or found.risk_usd_recorded:
-            console.print(
-                f"  risk of those: ${found.risk_usd_recorded:,.2f} then, ${found.risk_usd_replayed:,.2f} now"
-                f" ({'+' if moved >= 0 else '-'}${abs(moved):,.2f})"
-            )
+        console.print(f"  {effect_text(found)}")
+        if found.risk_usd_replayed or found.risk_usd_recorded:
+            console.print(f"  {risk_text(found)}")
     console.print(f"  digest {result.digest[:16]}", style="dim", markup=False)
 
 
-def _differences(found: Sequence[Difference]) -> str:
-    shown = [f"{d.path}: {_plain(d.recorded)} → {_plain(d.replayed)}" for d in found[:_SHOWN]]
-    more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-    return "\n".join(shown + more)
+def risk_text(found: Effect) -> str:
+    """Return how the total risk of the changed decisions' tickets moved."""
+    then, now = found.risk_usd_recorded, found.risk_usd_replayed
+    return f"risk of those: ${then:,.2f} then, ${now:,.2f} now ({'+' if now >= then else '-'}${abs(now - then):,.2f})"
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return plain(value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _rank(difference: Difference) -> int:
+    return _FIRST.index(difference.path) if difference.path in _FIRST else len(_FIRST)
+
+
+def _brief(value: Any) -> str:
+    text = shown(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _move(difference: Difference) -> str:
+    change = moved(difference.recorded, difference.replayed)
+    return "" if change is None else f" ({change})"
