@@ -69,7 +69,7 @@ def _slippages(stories: Sequence[Story]) -> list[Decimal]:
         if last is None or last.average_fill_price is None:
             continue
         # Executions of before say no mid; their tickets do, as long as they are kept.
-        mid = last.decision_mid or (story.ticket and story.ticket.mid)
+        mid = last.decision_mid or (None if story.ticket is None else story.ticket.mid)
         if mid is not None:
             paid.append(last.average_fill_price - mid)
     return paid

@@ -129,6 +129,7 @@ class Steps:
             notional_usd=notional_usd(order),
             venue_at=order.venue_at,
             reason=order.reason,
+            decision_mid=ticket.mid,
         )
 
     def _rejection(self, order: Order, refusal: Refusal, now: datetime) -> Rejection:

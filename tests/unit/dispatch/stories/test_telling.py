@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,12 @@ from dispatch.stories import archive
 from dispatch.stories.health_report import health_report
 from dispatch.stories.story import Library
 from dispatch.stories.telling import tell
-from kernel.contracts.messages import RejectionCode
-from kernel.contracts.topics import REJECTIONS, SIGNALS
+from kernel.contracts.messages import OrderStatus, RejectionCode
+from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SIGNALS
 from kernel.domain.errors import ConfigError
 from kernel.stream.stage import Emission
 from kernel.testing.builders import a_signal
-from tests.fakes.stories import a_rejection, filled, library_of, records, refused, story_of
+from tests.fakes.stories import a_rejection, an_execution, filled, library_of, records, refused, story_of
 
 
 def test_a_story_is_told_from_signal_to_fill_with_the_time_between() -> None:
@@ -71,6 +72,16 @@ def test_the_report_counts_scores_spreads_sizes_and_refusals() -> None:
         "risk_pct_allowed": 1.0,
     }
     assert figures["slippage_usd_per_share"] == 0.01
+
+
+def test_slippage_is_against_the_mid_the_execution_names_and_else_its_tickets() -> None:
+    def slippage(**values: Any) -> Any:
+        step = Emission(EXECUTIONS, an_execution("one", 1, OrderStatus.FILLED, **values))
+        story = library_of([*filled("one")[:3], step])
+        return health_report(story.signals())["slippage_usd_per_share"]
+
+    assert slippage(decision_mid=Decimal("2.40")) == 0.11
+    assert slippage() == 0.01
 
 
 def test_the_report_of_nothing_is_empty_not_an_error() -> None:

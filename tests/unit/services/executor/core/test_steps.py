@@ -117,6 +117,7 @@ def test_an_execution_tells_the_whole_step() -> None:
     assert isinstance(execution, Execution)
     assert (execution.sequence, execution.contracts, execution.filled_contracts) == (2, 4, 3)
     assert (execution.limit_price, execution.average_fill_price) == (Decimal("2.50"), Decimal("2.48"))
+    assert execution.decision_mid == TICKET.mid
     assert (execution.venue_order_id, execution.venue_at) == ("v-1", NOW)
     assert execution.meta.causation_id == TICKET.meta.id
 
