@@ -43,9 +43,7 @@ def _same(left: Emission[Any], right: Emission[Any]) -> bool:
     if left.topic.name != right.topic.name:
         return False
     one, other = left.message, right.message
-    metas = (one.meta, other.meta)
-    blank = ({"revision": "", "config_hash": ""}, {"revision": "", "config_hash": ""})
-    if metas[0].model_copy(update=blank[0]) != metas[1].model_copy(update=blank[1]):
+    if any(getattr(one.meta, name) != getattr(other.meta, name) for name in _META_FIELDS):
         return False
     return all(
         getattr(one, name) == getattr(other, name) for name in type(one).model_fields if name != "meta"

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -65,7 +65,8 @@ class StageResult:
     """
 
     stage: str
-    rows: Sequence[Row]
+    #: Left out of the repr: asyncio.run makes that of whatever its coroutine returns, and throws it away.
+    rows: Sequence[Row] = field(repr=False)
     undecodable: int
     seconds: float
     left: int = 0

@@ -23,7 +23,7 @@ def require_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         msg = f"a naive datetime was passed where UTC is required: {moment!r}"
         raise ValueError(msg)
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def microseconds(at: datetime) -> int:

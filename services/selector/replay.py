@@ -1,5 +1,6 @@
 """The selector on recorded evidence: the live stage, its ports answering what the evidence of one decision holds."""
 
+import zlib
 from datetime import date, datetime
 
 from kernel.contracts.base import Message
@@ -11,7 +12,7 @@ from kernel.domain.options import Right
 from kernel.domain.params import TradingParams
 from kernel.stream.replaying import NotRecorded
 from kernel.stream.stage import Emissions
-from services.selector.core.account import Account
+from kernel.domain.account import Account
 from services.selector.core.chain import Chain
 from services.selector.core.decision import Gathered
 from services.selector.core.evidence import from_items
@@ -34,7 +35,7 @@ class SelectorReplay:
         """Return the answer to a signal; raises NotRecorded."""
         if evidence is None:
             raise NotRecorded(f"no evidence of the decision on signal {message.meta.id}")
-        recorded = _Recorded(evidence.decided_at, from_items(evidence.items))
+        recorded = _Recorded(evidence.decided_at, _read(evidence))
         stage = SelectorStage(
             chains=recorded,
             accounts=recorded,
@@ -44,6 +45,7 @@ class SelectorReplay:
             clock=recorded,
             params=self._params,
             origin=self._origin,
+            written=lambda _: evidence.items,
         )
         return await stage.handle(message)
 
@@ -93,6 +95,13 @@ class _Recorded:
             raise NotRecorded(f"{what} was not asked for then: the decision was taken without looking")
         self._now = self._decided_at
         return self._gathered
+
+
+def _read(evidence: Evidence) -> Gathered | None:
+    try:
+        return from_items(evidence.items)
+    except (KeyError, TypeError, ValueError, zlib.error) as e:
+        raise NotRecorded(f"the evidence of signal {evidence.input_id} cannot be read: {e!r}") from e
 
 
 class _NothingDecided:

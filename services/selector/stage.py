@@ -8,6 +8,7 @@
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -44,7 +45,9 @@ class SelectorStage:
         clock: Clock,
         params: TradingParams,
         origin: Origin,
+        written: Callable[[Gathered], tuple[EvidenceItem, ...]] = to_items,
     ) -> None:
+        """`written` puts what was gathered into evidence; who has it in writing already gives that."""
         self._chains = chains
         self._accounts = accounts
         self._calendars = calendars
@@ -53,6 +56,7 @@ class SelectorStage:
         self._clock = clock
         self._params = params
         self._origin = origin
+        self._written = written
 
     async def handle(self, signal: Signal) -> Emissions:
         """Return [Selection] or [Rejection]; its evidence is in the log and it has been recorded."""
@@ -66,7 +70,7 @@ class SelectorStage:
         gathered = await self._gather(signal, now)
         now = self._clock.now()
         decision = decide(signal.idea, gathered, self._params, now)
-        return await self._answer(signal, decision, to_items(gathered), now)
+        return await self._answer(signal, decision, self._written(gathered), now)
 
     async def _gather(self, signal: Signal, now: datetime) -> Gathered:
         idea = signal.idea

@@ -1,6 +1,7 @@
 """Joins the sizer to Alpaca, Postgres and Kafka."""
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
@@ -9,7 +10,6 @@ from kernel.runtime.clock import VenueClock
 from kernel.runtime.params import load_params
 from kernel.stream.process import Process
 from kernel.stream.producer import KafkaPublisher
-from services.sizer.adapters.alpaca_account import AlpacaAccount
 from services.sizer.adapters.postgres_budget import PostgresBudget
 from services.sizer.settings import SizerSettings
 from services.sizer.stage import SizerStage

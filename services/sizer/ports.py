@@ -5,8 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from kernel.domain.account import AccountReading
 from kernel.stream.stage import Emissions
-from services.sizer.core.facts import AccountReading, Reservation
+from services.sizer.core.facts import Reservation
 
 
 class AccountSource(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from kernel.domain.account import AccountReading
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Selection
 from kernel.contracts.origin import Origin
@@ -16,7 +17,7 @@ from kernel.domain.params import TradingParams
 from kernel.stream.replaying import NotRecorded
 from kernel.stream.stage import Emissions
 from services.sizer.core.evidence import facts_of
-from services.sizer.core.facts import AccountReading, Facts, Reservation
+from services.sizer.core.facts import Facts, Reservation
 from services.sizer.stage import SizerStage
 
 NAME = "sizer"
@@ -36,9 +37,14 @@ class SizerReplay:
         """Return the answer to a selection; raises NotRecorded."""
         if evidence is None:
             raise NotRecorded(f"no evidence of the decision on selection {message.meta.id}")
-        recorded = _Recorded(facts_of(evidence))
+        recorded = _Recorded(_read(evidence))
         stage = SizerStage(
-            account=recorded, budget=recorded, clock=recorded, params=self._params, origin=self._origin
+            account=recorded,
+            budget=recorded,
+            clock=recorded,
+            params=self._params,
+            origin=self._origin,
+            written=lambda *_: evidence,
         )
         return [e for e in await stage.handle(message) if e.topic.name != EVIDENCE.name]
 
@@ -84,3 +90,10 @@ class _Recorded:
 
     async def record(self, selection_id: str, emissions: Emissions) -> None:
         del selection_id, emissions
+
+
+def _read(evidence: Evidence) -> Facts:
+    try:
+        return facts_of(evidence)
+    except (KeyError, TypeError, ValueError) as e:
+        raise NotRecorded(f"the evidence of selection {evidence.input_id} cannot be read: {e!r}") from e

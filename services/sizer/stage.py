@@ -5,8 +5,10 @@
 2. Per account one decision at a time, across all workers: no dollar is promised to two tickets.
 """
 
+from collections.abc import Callable
 from functools import partial
 
+from kernel.contracts.base import Meta
 from kernel.contracts.messages import Evidence, Rejection, Selection, Ticket
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, TICKETS
@@ -27,13 +29,22 @@ class SizerStage:
     """Sizes selections for the account of one venue."""
 
     def __init__(
-        self, *, account: AccountSource, budget: Budget, clock: Clock, params: SizerParams, origin: Origin
+        self,
+        *,
+        account: AccountSource,
+        budget: Budget,
+        clock: Clock,
+        params: SizerParams,
+        origin: Origin,
+        written: Callable[[Meta, Selection, Facts], Evidence] = evidence_of,
     ) -> None:
+        """`written` puts the facts into evidence; who has it in writing already gives that."""
         self._account = account
         self._budget = budget
         self._clock = clock
         self._params = params
         self._origin = origin
+        self._written = written
 
     async def handle(self, selection: Selection) -> Emissions:
         """Return [Evidence, Ticket] or [Evidence, Rejection]; what it returns has been recorded."""
@@ -71,7 +82,7 @@ class SizerStage:
         self, selection: Selection, facts: Facts, decision: Sized | Refused
     ) -> tuple[Evidence, Ticket | Rejection]:
         sign = partial(self._origin.meta, selection.meta, now=facts.now)
-        evidence = evidence_of(sign("evidence"), selection, facts)
+        evidence = self._written(sign("evidence"), selection, facts)
         if isinstance(decision, Sized):
             return evidence, ticket_of(sign("ticket"), selection, decision, facts.account)
         return evidence, rejection_of(sign("rejection"), selection, decision, facts)

@@ -8,17 +8,18 @@ Entry points: `evidence_of`, `facts_of`.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from kernel.contracts.base import Meta
 from kernel.contracts.messages import Evidence, EvidenceItem, Selection
-from services.sizer.core.account import parse_account
-from services.sizer.core.facts import AccountReading, Facts, Reservation
+from kernel.domain.account import AccountReading, parse_account
+from services.sizer.core.facts import Facts, Reservation
 
 _RESERVATIONS, _ACCOUNT, _JSON = "reservations", "account", "json"
+_RESERVATION_FIELDS = tuple(f.name for f in fields(Reservation))
 
 
 def evidence_of(meta: Meta, selection: Selection, facts: Facts) -> Evidence:
@@ -57,7 +58,8 @@ def facts_of(evidence: Evidence) -> Facts:
 
 
 def _write_reservations(reservations: Sequence[Reservation]) -> bytes:
-    return json.dumps([asdict(r) for r in reservations], default=str).encode()
+    rows = [{name: getattr(r, name) for name in _RESERVATION_FIELDS} for r in reservations]
+    return json.dumps(rows, default=str).encode()
 
 
 def _read_reservations(body: bytes) -> tuple[Reservation, ...]:

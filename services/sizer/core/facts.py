@@ -5,16 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from services.sizer.core.account import Account
-
-
-@dataclass(frozen=True, slots=True)
-class AccountReading:
-    """An account and the venue's answer it was read from, as JSON bytes."""
-
-    account: Account
-    body: bytes
-    observed_at: datetime
+from kernel.domain.account import Account, AccountReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from kernel.contracts.base import Meta
 from kernel.contracts.messages import Rejection, Selection, Ticket
 from kernel.contracts.parts import AccountView, Action
+from kernel.domain.account import Account
 from kernel.domain.money import plain
 from kernel.domain.tiers import RiskBudget
-from services.sizer.core.account import Account
 from services.sizer.core.facts import Facts, Reservation
 from services.sizer.core.sizing import Refused, Sized
 

@@ -15,11 +15,11 @@ from decimal import Decimal
 
 from kernel.contracts.messages import RejectionCode, Selection
 from kernel.contracts.parts import BoundBy, Side
+from kernel.domain.account import Account
 from kernel.domain.money import plain
 from kernel.domain.options import Strategy
 from kernel.domain.params import SizerParams
 from kernel.domain.tiers import RiskBudget, risk_budget
-from services.sizer.core.account import Account
 from services.sizer.core.arithmetic import Sizing, price_bounds
 
 
