@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 INSTALLED := $(VENV)/.installed
 CODE := kernel services simulator dispatch tests benchmarks
-PARTS := signals selector sizer executor simulator
+STAGES := signals selector sizer executor
 LOCKS := deploy/locks
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --annotation-style line --custom-compile-command "make lock"
@@ -33,13 +33,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: lock
-lock: ## resolve the dependencies anew into requirements.lock, and each part's into deploy/locks (needs uv)
+lock: ## resolve the dependencies anew into requirements.lock, and the images' into deploy/locks (needs uv)
 	@command -v $(UV) >/dev/null || { echo "uv is needed for this one target: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --all-extras pyproject.toml --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml --output-file $(LOCKS)/operator.txt
-	for part in $(PARTS); do \
-	  $(COMPILE) --constraint requirements.lock --group $$part --output-file $(LOCKS)/$$part.txt || exit 1; \
-	done
+	$(COMPILE) --constraint requirements.lock $(addprefix --group ,$(STAGES)) --output-file $(LOCKS)/stage.txt
+	$(COMPILE) --constraint requirements.lock --group simulator --output-file $(LOCKS)/simulator.txt
 
 ##@ Run
 .PHONY: demo up down

@@ -1,7 +1,7 @@
 """What a part of the project consists of, read from the code, the lock files and the Dockerfile.
 
 A part is what gets an image: each stage, the simulator, the operator's command. Its dependency group in pyproject.toml
-and its lock have its name.
+has its name.
 """
 
 import ast
@@ -88,8 +88,8 @@ def closure(wanted: Iterable[str]) -> set[str]:
 
 
 def lock_file(part: str) -> Path:
-    """Return a part's lock."""
-    return PROJECT_ROOT / "deploy" / "locks" / f"{part}.txt"
+    """Return the lock of a part's image; the stages have one in common."""
+    return PROJECT_ROOT / "deploy" / "locks" / f"{'stage' if part in STAGES else part}.txt"
 
 
 def locked(file: Path) -> dict[str, frozenset[str]]:
@@ -143,21 +143,30 @@ def top_levels(distributions: Iterable[str]) -> set[str]:
 
 
 def copied(target: str) -> list[str]:
-    """Return the paths of the project that the Dockerfile's target, and those it is made from, take in."""
-    stages: dict[str, tuple[str, list[str]]] = {}
-    name = ""
-    for line in (PROJECT_ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ").splitlines():
+    """Return the paths of the project that a target of the Dockerfile takes in, by itself or from other targets."""
+    found: list[str] = []
+    for words in _targets().get(target, ()):
+        if words[0] == "FROM":
+            found += copied(words[1])
+        elif words[1].startswith("--from="):
+            found += copied(words[1].removeprefix("--from="))
+        else:
+            found += words[1:-1]
+    return [path for path in found if not path.startswith("deploy/locks/")]
+
+
+@cache
+def _targets() -> dict[str, list[list[str]]]:
+    """Return the Dockerfile's FROM and COPY lines, as words, by target."""
+    targets: dict[str, list[list[str]]] = {}
+    for line in (PROJECT_ROOT / "Dockerfile").read_text("utf-8").splitlines():
         words = line.split()
         if words[:1] == ["FROM"]:
-            name = words[3] if len(words) > 3 else ""
-            stages[name] = (words[1], [])
-        elif words[:1] == ["COPY"] and not words[1].startswith("--from"):
-            stages[name][1].extend(word for word in words[1:-1] if not word.startswith("--"))
-    found: list[str] = []
-    while target in stages:
-        base, paths = stages[target]
-        found, target = paths + found, base
-    return found
+            *_, name = words
+            targets[name] = [words]
+        elif words[:1] == ["COPY"]:
+            targets[name].append(words)
+    return targets
 
 
 def _ours(imported: str) -> Iterator[str]:
