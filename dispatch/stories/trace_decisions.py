@@ -16,7 +16,8 @@ from kernel.contracts.messages import Rejection, Selection, Ticket
 from kernel.contracts.parts import AccountView
 from kernel.domain.params import ScoringParams
 
-_FIGURES = range(1, len(HEAD) - 1)
+#: Columns of figures, score first.
+_FIGURES = (1, *range(3, len(HEAD)))
 
 
 def decision_sections(trace: Trace) -> Iterator[Html]:
@@ -124,8 +125,14 @@ def _explained(why: Why | None) -> Iterator[Content]:
 def _shortlist(shortlist: Shortlist) -> Html:
     symbols = [c.contract.occ_symbol for c in shortlist.candidates]
     chosen = [i for i, symbol in enumerate(symbols) if symbol == shortlist.chosen]
-    rows = [cells(c, shortlist.chosen) for c in shortlist.candidates]
-    return table(HEAD, rows, right=_FIGURES, caption=shortlist.title, marked=chosen)
+    rows = [_verdict_first(cells(c, shortlist.chosen)) for c in shortlist.candidates]
+    return table(_verdict_first(HEAD), rows, right=_FIGURES, caption=shortlist.title, marked=chosen)
+
+
+def _verdict_first(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Put score and verdict beside the contract: on a phone the other figures are out of sight."""
+    contract, *figures, score, verdict = cells
+    return (contract, score, verdict, *figures)
 
 
 def _size(size: SizeArithmetic) -> Html:

@@ -39,6 +39,7 @@ _TONES: dict[Fate, Tone] = {
     Fate.WORKING: "plain",
     Fate.PENDING: "plain",
 }
+_Card = tuple[str, Content, Content]
 _CLOCKS = (
     "Two clocks: wall clock is when a message was written to its topic, as its writer's machine tells; market time is"
     " the venue's, which a simulated market may run faster. Differences are of one clock, never across the two."
@@ -62,11 +63,19 @@ def trace_page(trace: Trace) -> str:
         _origins(trace),
         _messages(trace),
         lead=join(
-            tag("p", badge(_fate(story), _TONES[story.fate]), " ", summary(story)),
+            tag("p", badge(_fate(story), _TONES[story.fate]), " ", _end(story)),
             tag("p", "signal ", code(story.signal_id)),
         ),
         footer=_CLOCKS,
     )
+
+
+def _end(story: Story) -> str:
+    """The no itself stands right below, with its reasons."""
+    no = story.rejection
+    if story.fate is Fate.REJECTED and no is not None:
+        return f"No order: the {no.meta.stage} said {no.code.value}"
+    return summary(story)
 
 
 def _fate(story: Story) -> str:
@@ -75,30 +84,11 @@ def _fate(story: Story) -> str:
 
 def _cards(trace: Trace) -> Html:
     story = trace.story
-    figures: list[tuple[str, Content, Content]] = []
-    order = trace.timing.to_order
-    if order is not None:
-        figures.append(
-            (
-                "signal to order, wall clock",
-                span_text(order.wall_ms),
-                f"{span_text(order.market_ms)} of market time",
-            )
-        )
-    elif trace.timing.whole is not None:
-        whole = trace.timing.whole
-        figures.append(
-            (
-                "signal to answer, wall clock",
-                span_text(whole.wall_ms),
-                f"{span_text(whole.market_ms)} of market time",
-            )
-        )
+    figures = [*_speed(trace.timing), *_looked_at(story)]
     selection, ticket = story.selection, story.ticket
     if selection is not None:
-        figures.append(
-            ("quality score", f"{selection.score.total:.1f}", f"best of {selection.qualified} that qualify")
-        )
+        best_of = f"best of {selection.qualified} that qualify"
+        figures.append(("quality score", f"{selection.score.total:.1f}", best_of))
         figures.append(("spread", f"{selection.spread_pct:.2f}%", f"mid ${selection.mid:.3f}"))
     if ticket is not None:
         figures.append(("contracts", str(ticket.contracts), f"bound by {_words(ticket.bound_by)}"))
@@ -106,7 +96,22 @@ def _cards(trace: Trace) -> Html:
     return cards(*figures, *_slippage(story))
 
 
-def _slippage(story: Story) -> list[tuple[str, Content, Content]]:
+def _speed(timing: Timing) -> list[_Card]:
+    span, end = (timing.to_order, "order") if timing.to_order else (timing.whole, "answer")
+    if span is None:
+        return []
+    market = f"{span_text(span.market_ms)} of market time"
+    return [(f"signal to {end}, wall clock", span_text(span.wall_ms), market)]
+
+
+def _looked_at(story: Story) -> list[_Card]:
+    figures = story.rejection.figures if story.rejection else {}
+    if "candidates" not in figures:
+        return []
+    return [("contracts looked at", figures["candidates"], f"{figures.get('qualified', '?')} qualify")]
+
+
+def _slippage(story: Story) -> list[_Card]:
     ticket, steps = story.ticket, story.executions
     if ticket is None or not steps or steps[-1].average_fill_price is None:
         return []

@@ -1,6 +1,6 @@
-"""Which account would have been large enough. Pure.
+"""How much money one contract would have taken. Pure.
 
-Entry points: `smallest_amount`, `accounts_for`.
+Entry points: `what_it_takes` (told), `enough_for`, `smallest_amount`.
 1. Whole dollars: an amount that is returned is enough. Under the step table it is the smallest such; under the smooth
    scaling, whose percentage is rounded, it may be some dollars more.
 2. More money can mean a smaller risk budget (`dispatch explain size` shows the cliffs of the step table), so an account
@@ -11,6 +11,7 @@ Entry points: `smallest_amount`, `accounts_for`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from functools import partial
 from itertools import pairwise
 
 from kernel.domain.options import Strategy
@@ -21,9 +22,18 @@ from kernel.domain.tiers import RiskBudget, risk_budget
 _MOST_USD = 10**9
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One contract risks `risk_usd` and costs `cost_usd`; tickets in flight hold `in_flight_usd`."""
+
+    risk_usd: Decimal
+    cost_usd: Decimal
+    in_flight_usd: Decimal = Decimal(0)
+
+
 @dataclass(frozen=True, slots=True)
-class EnoughAccount:
-    """An account, all of it buying power, that one contract would have fitted, with its risk budget."""
+class Enough:
+    """An amount that one contract would have fitted, and the risk budget it gives."""
 
     amount_usd: int
     budget: RiskBudget
@@ -36,31 +46,58 @@ class EnoughAccount:
         return f"${self.amount_usd:,} ({budget.tier.name}, {pct} = ${budget.budget_usd:,.2f} per trade)"
 
 
-def accounts_for(
-    *,
-    risk_usd: Decimal,
-    cost_usd: Decimal,
-    in_flight_usd: Decimal,
-    strategy: Strategy,
-    present_usd: Decimal,
-    params: SizerParams,
-) -> list[EnoughAccount]:
-    """Return the smallest account that one contract fits, and the smallest above `present_usd` if that is another.
+def what_it_takes(
+    need: Need, strategy: Strategy, equity_usd: Decimal, buying_power_usd: Decimal, params: SizerParams
+) -> str | None:
+    """Return in words what would have been enough for one contract, or None where nothing would."""
+    more, smaller = enough_for(need, strategy, equity_usd, buying_power_usd, params)
+    if more is None:
+        return None
+    told = f"options buying power that one contract would have fitted: {more.text}"
+    if more.amount_usd < equity_usd:
+        told += f", at the equity of ${equity_usd:,.2f}"
+    if need.in_flight_usd:
+        told += f", ${need.in_flight_usd:,.2f} of it in flight"
+    if smaller is None:
+        return told
+    return f"{told}; so would a smaller account, which may risk a larger share: {smaller.text}"
 
-    One contract risks `risk_usd` and costs `cost_usd`; tickets in flight hold `in_flight_usd`.
+
+def enough_for(
+    need: Need, strategy: Strategy, equity_usd: Decimal, buying_power_usd: Decimal, params: SizerParams
+) -> tuple[Enough | None, Enough | None]:
+    """Return the smallest larger buying power at this equity, and the smaller account that may risk a larger share.
+
+    The second is None where there is none. Its equity is its buying power.
     """
-
-    def budget(amount: int) -> RiskBudget:
-        return risk_budget(Decimal(amount), Decimal(amount) - in_flight_usd, strategy, params)
-
-    def left_over(amount: int) -> Decimal:
-        return min(budget(amount).budget_usd - risk_usd, amount - in_flight_usd - cost_usd)
-
     breaks = [t.up_to_usd for t in params.tiers if t.up_to_usd is not None]
     breaks += [a.amount_usd for a in params.smooth_anchors] if params.risk_scaling == "smooth" else []
-    above = int(present_usd.to_integral_value(ROUND_FLOOR)) + 1
-    found = [smallest_amount(left_over, breaks, at_least=start) for start in (1, max(1, above))]
-    return [EnoughAccount(amount, budget(amount)) for amount in dict.fromkeys(found) if amount is not None]
+    above = int(buying_power_usd.to_integral_value(ROUND_FLOOR)) + 1
+    at_equity = partial(_budget, need, strategy, equity_usd, params)
+    by_itself = partial(_budget, need, strategy, Decimal(0), params)
+    more = _search(need, at_equity, [*breaks, equity_usd], max(1, above))
+    smaller = _search(need, by_itself, breaks, 1)
+    present = risk_budget(equity_usd, buying_power_usd, strategy, params)
+    if smaller is None or smaller.amount_usd >= equity_usd or smaller.budget.risk_pct <= present.risk_pct:
+        return more, None
+    return more, smaller
+
+
+def _budget(
+    need: Need, strategy: Strategy, equity_usd: Decimal, params: SizerParams, amount: int
+) -> RiskBudget:
+    """Return what a trade may risk with `amount` of buying power; the tier is the larger's, as in the sizer."""
+    return risk_budget(max(equity_usd, Decimal(amount)), amount - need.in_flight_usd, strategy, params)
+
+
+def _search(
+    need: Need, budget: Callable[[int], RiskBudget], breaks: Sequence[Decimal], at_least: int
+) -> Enough | None:
+    def left_over(amount: int) -> Decimal:
+        return min(budget(amount).budget_usd - need.risk_usd, amount - need.in_flight_usd - need.cost_usd)
+
+    found = smallest_amount(left_over, breaks, at_least=at_least)
+    return None if found is None else Enough(found, budget(found))
 
 
 def smallest_amount(

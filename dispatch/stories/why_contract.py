@@ -11,7 +11,7 @@ from datetime import datetime
 from dispatch.candidates import Candidate, Candidates, judge
 from dispatch.stories.parameters import InForce
 from dispatch.stories.story import Story
-from dispatch.stories.what_it_takes import accounts_for
+from dispatch.stories.what_it_takes import Need, what_it_takes
 from dispatch.stories.why import Shortlist, Why
 from kernel.contracts.messages import Evidence, Rejection, RejectionCode, Selection
 from kernel.contracts.parts import TradeIdea
@@ -168,21 +168,17 @@ def _one_could_buy(
         return ()
     cost = usd_per_contract(cheapest.contract.mid)
     account = gathered.account
-    enough = accounts_for(
-        risk_usd=cost,
-        cost_usd=cost,
-        in_flight_usd=cost * 0,
-        strategy=idea.strategy,
-        present_usd=max(account.equity_usd, account.options_buying_power_usd),
-        params=in_force.params.sizer,
+    enough = what_it_takes(
+        Need(risk_usd=cost, cost_usd=cost),
+        idea.strategy,
+        account.equity_usd,
+        account.options_buying_power_usd,
+        in_force.params.sizer,
     )
-    accounts = "; or ".join(found.text for found in enough) or "none"
-    return (
-        (
-            f"the cheapest that is only too expensive: {cheapest.contract.occ_symbol}, ${plain(cost)} a contract;"
-            f" an account that could buy one: {accounts}"
-        ),
+    told = (
+        f"the cheapest that is only too expensive: {cheapest.contract.occ_symbol}, ${plain(cost)} a contract"
     )
+    return (told, enough) if enough else (told,)
 
 
 def _next_session(seen: _Seen) -> tuple[str, ...]:

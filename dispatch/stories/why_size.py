@@ -9,7 +9,7 @@ from decimal import Decimal
 from dispatch.stories.parameters import InForce
 from dispatch.stories.sizes import SizeArithmetic, of_rejection, of_ticket
 from dispatch.stories.story import Story
-from dispatch.stories.what_it_takes import accounts_for
+from dispatch.stories.what_it_takes import Need, what_it_takes
 from dispatch.stories.why import Why
 from kernel.contracts.messages import Rejection, RejectionCode, Ticket
 from kernel.domain.money import CENT, CONTRACT_MULTIPLIER, plain
@@ -29,7 +29,7 @@ def why_size(answer: Ticket | Rejection, in_force: InForce) -> Why:
         answer_id=answer.meta.id,
         title="Why no size",
         size=arithmetic,
-        lines=() if arithmetic is None else _what_it_takes(answer, arithmetic, in_force),
+        lines=() if arithmetic is None else _for_one(answer, arithmetic, in_force),
         warnings=(in_force.warning,) if arithmetic is not None and in_force.warning else (),
     )
 
@@ -69,13 +69,9 @@ def _lived(arose: datetime | None, deadline: datetime) -> tuple[str, ...]:
     )
 
 
-def _what_it_takes(answer: Rejection, size: SizeArithmetic, in_force: InForce) -> tuple[str, ...]:
-    return tuple(
-        filter(
-            None,
-            (_highest_prices(size), _larger_account(answer, size, in_force), _freed(answer, size, in_force)),
-        )
-    )
+def _for_one(answer: Rejection, size: SizeArithmetic, in_force: InForce) -> tuple[str, ...]:
+    lines = (_highest_prices(size), _more_money(answer, size, in_force), _freed(answer, size, in_force))
+    return tuple(line for line in lines if line)
 
 
 def _highest_prices(size: SizeArithmetic) -> str:
@@ -88,21 +84,22 @@ def _highest_prices(size: SizeArithmetic) -> str:
     )
 
 
-def _larger_account(answer: Rejection, size: SizeArithmetic, in_force: InForce) -> str | None:
+def _more_money(answer: Rejection, size: SizeArithmetic, in_force: InForce) -> str | None:
     account = answer.account
     if account is None:
         return None
-    enough = accounts_for(
+    need = Need(
         risk_usd=size.max_loss_per_contract_usd,
         cost_usd=size.cost_per_contract_usd,
         in_flight_usd=size.in_flight_usd,
-        strategy=answer.idea.strategy,
-        present_usd=max(account.equity_usd, account.options_buying_power_usd),
-        params=in_force.params.sizer,
     )
-    held = f", ${plain(size.in_flight_usd)} of it in flight" if size.in_flight_usd else ""
-    told = "; or ".join(found.text for found in enough)
-    return f"an account (all of it buying power{held}) that one contract fits: {told}" if told else None
+    return what_it_takes(
+        need,
+        answer.idea.strategy,
+        account.equity_usd,
+        account.options_buying_power_usd,
+        in_force.params.sizer,
+    )
 
 
 def _freed(answer: Rejection, size: SizeArithmetic, in_force: InForce) -> str | None:

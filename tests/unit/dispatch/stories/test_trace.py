@@ -80,10 +80,8 @@ def test_where_nothing_qualifies_the_best_of_the_refused_are_shown() -> None:
 def test_where_price_alone_speaks_against_a_contract_the_account_it_takes_is_told() -> None:
     why = why_of(decided("one", GOOD, account=an_account_at_the_venue("600")))
     assert why.lines == (
-        (
-            f"the cheapest that is only too expensive: {GOOD.symbol}, $250 a contract; an account that could buy one:"
-            " $1,000 (tiny, 25% = $250.00 per trade)"
-        ),
+        f"the cheapest that is only too expensive: {GOOD.symbol}, $250 a contract",
+        "options buying power that one contract would have fitted: $1,000 (tiny, 25% = $250.00 per trade)",
     )
 
 
@@ -177,7 +175,7 @@ def test_a_size_refused_for_its_risk_tells_what_it_would_have_taken() -> None:
             "one contract would have fitted at a premium of at most $2.25 per share (was $2.50) and a price ceiling of"
             " at most $9.00 (was $2.51)"
         ),
-        "an account (all of it buying power) that one contract fits: $1,000 (tiny, 25% = $250.00 per trade)",
+        "options buying power that one contract would have fitted: $1,000 (tiny, 25% = $250.00 per trade)",
     )
 
 
@@ -328,11 +326,11 @@ def test_points_are_told_of_the_most_only_where_the_parameters_are_known() -> No
     )
 
 
-def test_an_account_risks_by_its_own_money() -> None:
-    """The smallest account is told for the account as it is, not for the one the parameters were made for."""
+def test_a_cliff_of_the_step_table_is_told() -> None:
     why = why_of(sized(decided("one", Row(bid="5.99", ask="6.01", strike="516")), equity="5001"), 1)
     assert why.size is not None
     assert why.size.risk_budget_usd == Decimal("250.05")
     assert why.lines[1].endswith(
-        "$5,000 (small, 12% = $600.00 per trade); or $12,000 (medium, 5% = $600.00 per trade)"
+        "$12,000 (medium, 5% = $600.00 per trade); so would a smaller account, which may risk a larger share: $5,000"
+        " (small, 12% = $600.00 per trade)"
     )
