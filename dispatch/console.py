@@ -3,10 +3,12 @@
 With `--json` a command writes one JSON document on standard output and nothing else.
 """
 
+import logging
 import sys
 from typing import Any
 
 import orjson
+import structlog
 from rich.console import Console
 
 #: Where nobody sees a terminal's edge, no table is cut at one.
@@ -26,6 +28,11 @@ def write_json(document: Any) -> None:
 def to_json(document: Any) -> bytes:
     """Return indented JSON; Decimals become numbers, times ISO 8601."""
     return orjson.dumps(document, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def only_results_speak() -> None:
+    """Keep the stages' log lines off the terminal: a decision taken again is not news."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def _plain(value: Any) -> Any:

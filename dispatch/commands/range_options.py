@@ -1,0 +1,29 @@
+"""The options that name a range of the log, the same wherever a command takes one."""
+
+from typing import Annotated
+
+import typer
+
+from dispatch.replay.span import Span, parse_moment, parse_offsets
+from kernel.runtime.clock import SystemClock
+
+Since = Annotated[
+    str | None, typer.Option("--from", help="First instant: 2026-06-05T14:30:00Z, or back: 30m, 2h.")
+]
+Until = Annotated[str | None, typer.Option("--to", help="Last instant, written the same way.")]
+Trace = Annotated[str | None, typer.Option("--trace", help="One signal's, by its id.")]
+Offsets = Annotated[
+    list[str] | None,
+    typer.Option("--offsets", help="PARTITION:FIRST-LAST of the input topic; repeatable."),
+]
+
+
+def span_of(since: str | None, until: str | None, trace: str | None, offsets: list[str] | None) -> Span:
+    """Return the range the options name; raises ConfigError."""
+    now = SystemClock().now()
+    return Span(
+        since=parse_moment(since, now, "--from") if since else None,
+        until=parse_moment(until, now, "--to") if until else None,
+        trace=trace,
+        offsets=parse_offsets(offsets or []),
+    )
