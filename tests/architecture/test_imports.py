@@ -37,6 +37,10 @@ BREAKS = {
         "import kernel.runtime.logging",
         "The simulator knows the kernel's words and nothing else of ours",
     ),
+    "services/executor/replay.py": (
+        "import services.executor.adapters.alpaca_broker",
+        "Deciding again reaches no venue, no database and no broker",
+    ),
     "dispatch/cli.py": ("import kernel.testing.builders", "Test helpers stay out of production"),
     "services/executor/core/orders.py": ("import services.executor.app", "No cycles"),
 }
