@@ -8,11 +8,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from dispatch.connection import Connection, connection_from, demo_folder, demo_params_file, last_demo_archive
+from dispatch.connection import (
+    Connection,
+    connect,
+    connection_from,
+    demo_folder,
+    demo_params_file,
+    last_demo_archive,
+)
 from dispatch.console import err, out, to_json, write_json
 from dispatch.demo.plan import PlannedSignal, plan_live, plan_recorded
 from dispatch.demo.run import DemoRun, utc_run_id
@@ -66,8 +73,17 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the stack running (stop it with `dispatch down`).")
     ] = False,
+    attach: Annotated[
+        bool,
+        typer.Option(
+            "--attach",
+            help="Send them through the stack that runs (its scanner off) instead of one of the demo's own.",
+        ),
+    ] = False,
 ) -> None:
     """Start everything, send signals, watch them become filled paper orders, account for every one, stop everything."""
+    if attach:
+        _finish(_run(connect(), plan_live(signals), show=json_file != Path("-")), json_file)
     _require_own_servers(os.environ)
     day, symbol = date.date() if date else None, symbol and symbol.upper()
     source = open_market(market, seed=seed, symbol=symbol, day=day)
@@ -78,6 +94,10 @@ def demo(
     )
     with _stack(options, keep=keep) as connection:
         summary = _run(connection, plan, show=json_file != Path("-"))
+    _finish(summary, json_file)
+
+
+def _finish(summary: dict[str, Any], json_file: Path | None) -> NoReturn:
     _report(summary, json_file)
     sys.exit(0 if all_accounted_for(summary) else 1)
 
