@@ -7,7 +7,7 @@ from html import escape
 from typing import TypeAlias
 
 #: Elements that have no content and no end tag.
-_VOID = frozenset({"br", "col", "hr", "meta"})
+_VOID = frozenset({"br", "col", "hr", "input", "meta"})
 
 
 class Html(str):

@@ -10,8 +10,11 @@ from kernel.domain.errors import ConfigError
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def page(title: str, *body: Content, lead: Content = None, footer: Content = None) -> str:
-    """Return an HTML document; `lead` stands under its heading, `footer` at its end."""
+def page(title: str, *body: Content, lead: Content = None, footer: Content = None, style: str = "") -> str:
+    """Return an HTML document; `lead` stands under its heading, `footer` at its end.
+
+    `style` is put after the common sheet: constants of ours only, it is not escaped.
+    """
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -19,7 +22,7 @@ def page(title: str, *body: Content, lead: Content = None, footer: Content = Non
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", title),
-        tag("style", Html(STYLE)),
+        tag("style", Html(STYLE + style)),
     )
     header = tag("header", tag("h1", title), None if lead is None else tag("div", lead, class_="lead"))
     ending = None if footer is None else tag("footer", footer)

@@ -19,6 +19,11 @@ class Source(Protocol):
         """What stands before the topics' names in the records."""
         ...
 
+    @property
+    def name(self) -> str:
+        """What a report calls it."""
+        ...
+
     def read(
         self, topics: Sequence[Topic[Any]], since: datetime | None = None
     ) -> AsyncIterator[StoredRecord]:
@@ -32,6 +37,11 @@ class KafkaSource:
 
     bootstrap_servers: str
     prefix: str
+
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return f"topics {self.prefix}… of Kafka at {self.bootstrap_servers}"
 
     async def read(
         self, topics: Sequence[Topic[Any]], since: datetime | None = None
@@ -51,6 +61,11 @@ class ArchiveSource:
 
     path: Path
     prefix: str = DEFAULT_PREFIX
+
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return "the messages of the last demo"
 
     async def read(
         self, topics: Sequence[Topic[Any]], since: datetime | None = None

@@ -1,11 +1,13 @@
 """Makes and lists topics; nothing else ever creates one (auto-creation is off)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
 
 from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEAD_SUFFIX, DEFAULT_PREFIX, SCHEMAS
@@ -58,6 +60,38 @@ async def create_topics(bootstrap_servers: str, settings: TopicSettings) -> list
     return created
 
 
+async def settings_of(bootstrap_servers: str, prefix: str) -> TopicSettings:
+    """Return how the topics of `prefix` were made, read from the first of them and its dead letters."""
+    name = ALL_TOPICS[0].full_name(prefix)
+    async with _admin(bootstrap_servers) as admin:
+        if name not in await admin.list_topics():
+            raise TransientError(f"there is no topic {name}; make the topics with: dispatch topics create")
+        (described,) = await admin.describe_topics([name])
+        retention = [await _retention_days(admin, each) for each in (name, name + DEAD_SUFFIX)]
+    return TopicSettings(
+        prefix=prefix,
+        partitions=len(described["partitions"]),
+        replicas=len(described["partitions"][0]["replicas"]),
+        retention_days=retention[0],
+        dead_retention_days=retention[1],
+    )
+
+
+async def groups_reading(bootstrap_servers: str, topics: Collection[str]) -> dict[str, str]:
+    """Return those of `topics` (full names) a consumer group reads or has read, with the name of one such group."""
+    found: dict[str, str] = {}
+    async with _admin(bootstrap_servers) as admin:
+        groups = [group for group, *_ in await admin.list_consumer_groups()]
+        for group in groups:
+            committed = {tp.topic for tp in await admin.list_consumer_group_offsets(group)}
+            found |= {topic: group for topic in committed if topic in topics}
+        for answer in await admin.describe_consumer_groups(groups) if groups else []:
+            for _, group, _, _, _, members, *_ in answer.groups:
+                assigned = {topic for member in members for topic in _assigned(member[-1])}
+                found |= {topic: group for topic in assigned if topic in topics}
+    return found
+
+
 async def list_topics(bootstrap_servers: str, prefix: str = DEFAULT_PREFIX) -> dict[str, int]:
     """Return the partitions of every existing topic with that prefix."""
     async with _admin(bootstrap_servers) as admin:
@@ -75,6 +109,20 @@ def _topic_configs(name: str, settings: TopicSettings) -> dict[str, str]:
         "retention.ms": str(settings.dead_retention_days * _DAY_MS),
         "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
     }
+
+
+async def _retention_days(admin: AIOKafkaAdminClient, topic: str) -> int:
+    asked = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"retention.ms": ""})
+    (answer,) = await admin.describe_configs([asked])
+    ((_, _, _, _, entries),) = answer.resources
+    return max(1, int(entries[0][1]) // _DAY_MS)
+
+
+def _assigned(assignment: bytes) -> list[str]:
+    """Return the topics of a group member's assignment; a member that just joined has none."""
+    if not assignment:
+        return []
+    return [topic for topic, _ in ConsumerProtocolMemberAssignment.decode(assignment).assignment]
 
 
 @asynccontextmanager

@@ -1,0 +1,33 @@
+"""The options of `dispatch replay` that follow, write and report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Speed = Annotated[
+    float,
+    typer.Option("--speed", min=0, help="0: as fast as it goes; 1: at the log's own pace; N: N times that."),
+]
+Step = Annotated[bool, typer.Option("--step", help="Show one decision at a time and wait for Enter.")]
+Halt = Annotated[
+    str | None,
+    typer.Option("--until", metavar="ID|TIME", help="Halt at a signal, or at the first input since a time."),
+]
+Break = Annotated[
+    str | None,
+    typer.Option(
+        "--break",
+        metavar="CONDITION",
+        help="Halt where it is true, like \"answer.score.total < 60 and status != 'same'\".",
+    ),
+]
+Into = Annotated[
+    str | None,
+    typer.Option(
+        "--into", metavar="PREFIX", help="Write what is decided to topics of this prefix, like shadow.monday."
+    ),
+]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a report that opens offline, besides.")
+]

@@ -1,0 +1,131 @@
+"""One differing input of a report: folded to a line, unfolded to figures, arithmetic and score parts. Pure."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from dispatch.html import Content, Html, Tone, badge, bar, code, details, facts, join, note, table, tag
+from dispatch.replay.compare import Difference
+from dispatch.replay.figures import moved, shown
+from dispatch.replay.results import Effect, Row, Status, effect
+from dispatch.replay.step_view import told
+from dispatch.replay.telling import said
+from kernel.contracts.messages import Selection, Ticket
+from kernel.contracts.parts import QualityScore
+from kernel.domain.params import ScoringParams
+from kernel.stream.stage import Emission
+
+
+class Change(StrEnum):
+    """What a difference means to a trader."""
+
+    REFUSED = "refused now"
+    ACCEPTED = "accepted now"
+    SWAPPED = "another contract"
+    FIGURES = "other figures"
+    MISSING = "no answer now"
+    EXTRA = "an answer only now"
+    UNRECORDED = "not recorded"
+
+
+_BY_STATUS = {
+    Status.MISSING: Change.MISSING,
+    Status.EXTRA: Change.EXTRA,
+    Status.UNRECORDED: Change.UNRECORDED,
+}
+_TONES: dict[Change, Tone] = {Change.REFUSED: "bad", Change.ACCEPTED: "good", Change.UNRECORDED: "warn"}
+
+
+def change_of(row: Row) -> Change:
+    """Return what a differing row means."""
+    if row.status in _BY_STATUS:
+        return _BY_STATUS[row.status]
+    found: Effect = effect([row])
+    if found.now_refused:
+        return Change.REFUSED
+    if found.now_accepted:
+        return Change.ACCEPTED
+    return Change.SWAPPED if found.contracts_swapped else Change.FIGURES
+
+
+def html_row(row: Row, scoring: ScoringParams, class_: str) -> Html:
+    """Return a differing input, folded; `class_` is what filters know it by."""
+    change = change_of(row)
+    meta = row.message.meta
+    head = join(
+        code(meta.correlation_id[:8]),
+        tag("b", row.underlying),
+        badge(change.value, _TONES.get(change, "plain")),
+        tag("span", _answers(row), class_="answers"),
+    )
+    place = None if row.offset is None else f"partition {row.partition}, offset {row.offset}"
+    body = join(
+        None if row.note is None else note(row.note, tone="warn"),
+        _figures(row.differences),
+        _scores(row, scoring),
+        _arithmetic(row),
+        facts(("signal", code(meta.correlation_id)), ("input", code(meta.id)), ("in the log", place)),
+    )
+    return tag("details", tag("summary", head), body, class_=class_)
+
+
+def _answers(row: Row) -> Content:
+    then, now = said(row.recorded) or "nothing", said(row.replayed) or "nothing"
+    return f"{then}, in other figures" if then == now else join(then, " → ", now)
+
+
+def _figures(differences: Sequence[Difference]) -> Html | None:
+    rows = [
+        (code(d.path), shown(d.recorded), shown(d.replayed), moved(d.recorded, d.replayed))
+        for d in differences
+        if d.path != "answer"
+    ]
+    return table(("figure", "then", "now", "moved"), rows, right=(1, 2, 3)) if rows else None
+
+
+def _scores(row: Row, scoring: ScoringParams) -> Html | None:
+    """Return the parts of the scores then and now, side by side; None where neither answer has one."""
+    then, now = _score(row.recorded), _score(row.replayed)
+    if then == now:
+        return None
+    points = {
+        "spread": scoring.spread_points,
+        "volume": scoring.volume_points,
+        "delta": scoring.delta_points,
+        "distance": scoring.distance_points,
+        "total": sum(
+            (scoring.spread_points, scoring.volume_points, scoring.delta_points, scoring.distance_points)
+        ),
+    }
+    rows = [(name, *_part(then, name, most), *_part(now, name, most)) for name, most in points.items()]
+    head = ("score", "then", "", "now", "")
+    return table(head, rows, right=(1, 3), marked=(len(rows) - 1,))
+
+
+def _part(score: QualityScore | None, name: str, most: float) -> tuple[Content, Content]:
+    if score is None:
+        return "-", None
+    value: float = getattr(score, name)
+    return f"{value:.1f}", bar(value, max(most, value))
+
+
+def _score(emissions: Sequence[Emission[Any]]) -> QualityScore | None:
+    answer = emissions[0].message if emissions else None
+    return answer.score if isinstance(answer, (Selection, Ticket)) else None
+
+
+def _arithmetic(row: Row) -> Html:
+    sides = (("then", row.recorded), ("now", row.replayed))
+    return details(
+        "the arithmetic of both",
+        tag("div", *(_side(name, emissions) for name, emissions in sides), class_="sides"),
+    )
+
+
+def _side(name: str, emissions: Sequence[Emission[Any]]) -> Html:
+    answers = [told(emission.message) for emission in emissions]
+    paragraphs = [
+        tag("p", tag("b", headline), *(join(tag("br"), line) for line in lines))
+        for headline, lines in answers
+    ]
+    return tag("div", tag("h3", name), *(paragraphs or [tag("p", "nothing")]))
