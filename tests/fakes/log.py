@@ -16,6 +16,7 @@ class MemoryLog:
     """A dispatch.replay.source.Source. Each record is written a second after the one before, from NOW on."""
 
     prefix = "test."
+    name = "a log in memory"
 
     def __init__(self, *, partitions: int = 2) -> None:
         self.records: list[StoredRecord] = []
