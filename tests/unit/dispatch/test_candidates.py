@@ -125,15 +125,15 @@ def test_a_contract_that_qualifies_with_too_low_a_score_says_so() -> None:
 
 
 def test_the_refused_are_told_by_the_score_they_would_have_had() -> None:
-    better, worse = GOOD.but(tradable=False), GOOD.but(strike="530", day_volume=199)
+    better, worse = GOOD.but(tradable=False), GOOD.but(strike="560", day_volume=1)
     modest = GOOD.but(strike="525", bid="2.40", ask="2.60")
     candidates = judged(modest, worse, better)
     chosen = candidates.best(1)[0].total
     assert chosen is not None
     symbols = [c.contract.occ_symbol for c in candidates.refused(5, above=chosen)]
-    assert symbols[0] == better.symbol
-    assert modest.symbol not in symbols
-    assert [c.contract.occ_symbol for c in candidates.refused(1)] == [better.symbol]
+    assert symbols == [better.symbol]
+    assert [c.contract.occ_symbol for c in candidates.refused(5)] == [better.symbol, worse.symbol]
+    assert len(candidates.refused(1)) == 1
 
 
 def test_the_cheapest_that_only_costs_too_much_is_found() -> None:
