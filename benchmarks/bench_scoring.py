@@ -13,11 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from kernel.domain.account import Account
 from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.options import OptionSymbol, Right, Strategy
 from kernel.runtime.params import load_params
 from services.selector.adapters.chain_parsing import Listed, parse_chain
-from services.selector.core.account import Account
 from services.selector.core.chain import Chain
 from services.selector.core.decision import Gathered, Question
 from services.selector.core.evidence import from_items, to_items
@@ -81,9 +81,14 @@ def _timed(work: Callable[[], object], rounds: int) -> dict[str, float]:
     return {"p50": round(spent[len(spent) // 2], 3), "max": round(spent[-1], 3)}
 
 
-def _snapshots(count: int) -> dict[str, dict[str, Any]]:
+def gathered_of(contracts: int, seed: int = SEED) -> Gathered:
+    """Return what a selector gathers of a synthetic chain; another seed gives other quotes."""
+    return _gathered(_parse(_snapshots(contracts, seed)))
+
+
+def _snapshots(count: int, seed: int = SEED) -> dict[str, dict[str, Any]]:
     """Return a chain as the venue sends it: several expirations, strikes around 520, quotes of the last minutes."""
-    chance = random.Random(SEED)
+    chance = random.Random(seed)
     answer: dict[str, dict[str, Any]] = {}
     for i in range(count):
         expiration = date(2026, 6, 12) + timedelta(days=7 * (i % 5))
@@ -131,7 +136,6 @@ def _gathered(chain: Chain) -> Gathered:
         account_id="PA0000000001",
         equity_usd=Decimal(100_000),
         options_buying_power_usd=Decimal(100_000),
-        blocked=None,
         observed_at=NOW,
     )
     question = Question(at=NOW, right=Right.CALL, first=NOW.date(), last=NOW.date() + timedelta(days=45))

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from dispatch.candidates import Candidates, judge
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.domain.calendar import market_day
 from kernel.domain.errors import TradingError
@@ -17,7 +18,6 @@ from kernel.domain.tiers import risk_budget
 from kernel.runtime.clock import VenueClock
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings
-from services.selector.adapters.alpaca_account import AlpacaAccounts
 from services.selector.adapters.alpaca_chain import AlpacaChains
 from services.selector.core.validation import CALENDAR_DAYS_BACK, calendar_days_ahead, expiration_window
 from services.selector.settings import SelectorSettings
@@ -58,7 +58,7 @@ async def _view(
         AlpacaChains(gateway, feeds.option_feed, feeds.stock_feed).chain(
             underlying, right_for_buyer(direction), first, last
         ),
-        AlpacaAccounts(gateway).account(),
+        AlpacaAccount(gateway).account(),
         AlpacaCalendars(
             gateway, days_back=CALENDAR_DAYS_BACK, days_ahead=calendar_days_ahead(params.selector)
         ).around(today),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
+from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
@@ -15,7 +16,6 @@ from kernel.runtime.params import load_params
 from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
-from services.executor.adapters.alpaca_account import AlpacaAccount, skew_s
 from services.executor.adapters.alpaca_broker import AlpacaBroker
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
 from services.executor.adapters.postgres_election import PostgresElection
@@ -62,7 +62,7 @@ def build(settings: ExecutorSettings) -> Process:
         params=params,
         steps=steps,
     )
-    election = PostgresElection(url, lambda: f"dispatch executor listens to {account.number()}")
+    election = PostgresElection(url, lambda: f"dispatch executor listens to {account.account_id}")
     return Process(
         name=NAME,
         settings=settings,
@@ -84,7 +84,14 @@ def build(settings: ExecutorSettings) -> Process:
 def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] | None:
     """A venue on this machine is a simulator, whose time is its own; only the real one is measured against ours."""
     real = urlsplit(settings.apca_api_base_url).hostname == urlsplit(PAPER_TRADING_URL).hostname
-    return skew_s(venue, SystemClock()) if real else None
+    if not real:
+        return None
+    machine = SystemClock()
+
+    def ahead_s() -> float:
+        return (machine.now() - venue.now()).total_seconds()
+
+    return ahead_s
 
 
 def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:

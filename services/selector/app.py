@@ -1,6 +1,7 @@
 """Joins the selector to Alpaca, Postgres and Kafka."""
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
@@ -10,7 +11,6 @@ from kernel.runtime.clock import VenueClock
 from kernel.runtime.params import load_params
 from kernel.stream.process import Process
 from kernel.stream.producer import KafkaPublisher
-from services.selector.adapters.alpaca_account import AlpacaAccounts
 from services.selector.adapters.alpaca_chain import AlpacaChains
 from services.selector.adapters.postgres_decisions import PostgresDecisions
 from services.selector.core.validation import CALENDAR_DAYS_BACK, calendar_days_ahead
@@ -29,7 +29,7 @@ def build(settings: SelectorSettings) -> Process:
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
     stage = SelectorStage(
         chains=AlpacaChains(gateway, settings.option_feed, settings.stock_feed),
-        accounts=AlpacaAccounts(gateway),
+        accounts=AlpacaAccount(gateway),
         calendars=AlpacaCalendars(
             gateway, days_back=CALENDAR_DAYS_BACK, days_ahead=calendar_days_ahead(params.selector)
         ),

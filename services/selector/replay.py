@@ -7,12 +7,12 @@ from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Signal
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import REJECTIONS, SELECTIONS, SIGNALS
+from kernel.domain.account import Account
 from kernel.domain.calendar import TradingCalendar
 from kernel.domain.options import Right
 from kernel.domain.params import TradingParams
 from kernel.stream.replaying import NotRecorded
 from kernel.stream.stage import Emissions
-from kernel.domain.account import Account
 from services.selector.core.chain import Chain
 from services.selector.core.decision import Gathered
 from services.selector.core.evidence import from_items

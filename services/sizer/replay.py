@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from kernel.domain.account import AccountReading
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Selection
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, TICKETS
+from kernel.domain.account import AccountReading
 from kernel.domain.params import TradingParams
 from kernel.stream.replaying import NotRecorded
 from kernel.stream.stage import Emissions

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from kernel.domain.account import Account
 from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.clock import microseconds
 from kernel.domain.options import OptionSymbol, Right
 from kernel.testing.builders import NOW
-from services.selector.core.account import Account
 from services.selector.core.chain import NO_DAY, NO_OPEN_INTEREST, Chain, occ_columns
 from services.selector.core.decision import Question
 
@@ -103,14 +103,14 @@ def a_calendar(
 
 
 def an_account_at_the_venue(
-    equity: str = "100000", buying_power: str | None = None, blocked: str | None = None
+    equity: str = "100000", buying_power: str | None = None, blocked_by: tuple[str, ...] = ()
 ) -> Account:
     """Return an account of $100,000 that may trade."""
     return Account(
         account_id="PA0000000001",
         equity_usd=Decimal(equity),
         options_buying_power_usd=Decimal(buying_power or equity),
-        blocked=blocked,
+        blocked_by=blocked_by,
         observed_at=NOW,
     )
 

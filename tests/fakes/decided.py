@@ -9,15 +9,14 @@ from kernel.contracts.messages import Selection
 from kernel.contracts.origin import Origin
 from kernel.contracts.parts import TradeIdea
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS, TICKETS
+from kernel.domain.account import Account, AccountReading
 from kernel.domain.params import TradingParams
 from kernel.stream.stage import Emission
 from kernel.testing.builders import NOW, a_signal, an_idea
-from services.selector.core.account import Account
 from services.selector.core.answers import answer_message, evidence_message
 from services.selector.core.decision import Gathered, decide
 from services.selector.core.evidence import to_items
-from services.sizer.core.account import Account as SizerAccount
-from services.sizer.core.facts import AccountReading, Facts, Reservation
+from services.sizer.core.facts import Facts, Reservation
 from services.sizer.core.outputs import rejection_of, ticket_of
 from services.sizer.core.sizing import Refused, size
 from tests.fakes.chains import Row, a_calendar, a_chain, a_question, an_account_at_the_venue
@@ -59,15 +58,16 @@ def sized(
 ) -> list[Emission[Any]]:
     """Return `story`, which ends in a selection, with the sizer's answer to it."""
     selection = story[-1].message
-    account = SizerAccount(
+    account = Account(
         account_id="PA0000000001",
         equity_usd=Decimal(equity),
         options_buying_power_usd=Decimal(buying_power or equity),
+        observed_at=NOW,
     )
     facts = Facts(
         reservations=(_reservation(in_flight),) if in_flight != "0" else (),
         reservations_at=NOW,
-        reading=AccountReading(account, b"{}", NOW),
+        reading=AccountReading(account, b"{}"),
         now=NOW,
     )
     meta = Origin("sizer", "rev-a", params.config_hash).meta(selection.meta, "answer", NOW)

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Any
 
+from kernel.domain.account import Account
 from kernel.domain.calendar import TradingCalendar
 from kernel.domain.options import Right
 from kernel.stream.stage import Emissions
-from services.selector.core.account import Account
 from services.selector.core.chain import Chain
 from tests.fakes.chains import a_calendar, a_chain, an_account_at_the_venue
 

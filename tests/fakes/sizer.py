@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from kernel.domain.account import AccountReading, parse_account
 from kernel.domain.clock import Clock
 from kernel.stream.stage import Emissions
-from services.sizer.core.account import parse_account
-from services.sizer.core.facts import AccountReading, Reservation
+from services.sizer.core.facts import Reservation
 
 ACCOUNT_ID = "PA0000000001"
 
@@ -53,7 +53,7 @@ class FakeAccountSource:
             raise error
         body = json.dumps(self.answer).encode()
         self.while_answering()
-        return AccountReading(parse_account(json.loads(body)), body, self.clock.now())
+        return AccountReading(parse_account(json.loads(body), self.clock.now()), body)
 
 
 class FakeBudget:

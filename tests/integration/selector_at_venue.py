@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.contracts.messages import Rejection, Selection, Signal
 from kernel.contracts.origin import Origin
@@ -12,7 +13,6 @@ from kernel.contracts.topics import SIGNALS
 from kernel.domain.params import TradingParams
 from kernel.runtime.clock import VenueClock
 from kernel.testing.driver import RecordingPublisher, StageDriver
-from services.selector.adapters.alpaca_account import AlpacaAccounts
 from services.selector.adapters.alpaca_chain import AlpacaChains
 from services.selector.core.validation import CALENDAR_DAYS_BACK, calendar_days_ahead
 from services.selector.settings import SelectorSettings
@@ -44,7 +44,7 @@ async def selector_at(url: str, params: TradingParams) -> AsyncIterator[Selector
     evidence = RecordingPublisher()
     stage = SelectorStage(
         chains=AlpacaChains(gateway, settings.option_feed, settings.stock_feed),
-        accounts=AlpacaAccounts(gateway),
+        accounts=AlpacaAccount(gateway),
         calendars=AlpacaCalendars(
             gateway, days_back=CALENDAR_DAYS_BACK, days_ahead=calendar_days_ahead(params.selector)
         ),

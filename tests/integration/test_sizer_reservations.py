@@ -17,14 +17,13 @@ from kernel.contracts.codec import Codec
 from kernel.contracts.messages import RejectionCode, Ticket
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import REJECTIONS, SELECTIONS, TICKETS
+from kernel.domain.account import AccountReading, parse_account
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import NOW, a_leg, a_selection, an_idea
 from kernel.testing.clock import FixedClock
 from kernel.testing.driver import StageDriver
 from services.sizer.adapters.postgres_budget import EXPIRY_GRACE, PostgresBudget
-from services.sizer.core.account import parse_account
-from services.sizer.core.facts import AccountReading
 from services.sizer.stage import SizerStage
 from tests.fakes.sizer import ACCOUNT_ID, FakeAccountSource, account_answer
 
@@ -213,7 +212,7 @@ class Venue:
 
     async def read(self) -> AccountReading:
         answer = account_answer(str(self.buying_power), equity="4000")
-        return AccountReading(parse_account(answer), json.dumps(answer).encode(), self.clock.now())
+        return AccountReading(parse_account(answer, self.clock.now()), json.dumps(answer).encode())
 
 
 async def test_while_an_executor_sends_the_tickets_off_the_account_is_never_overdrawn(databases):

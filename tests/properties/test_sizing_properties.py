@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kernel.contracts.messages import RejectionCode
 from kernel.contracts.parts import BoundBy
+from kernel.domain.account import Account
 from kernel.domain.money import floor_to_contracts
 from kernel.domain.options import Strategy
 from kernel.domain.params import SizerParams
@@ -16,7 +17,6 @@ from kernel.domain.tiers import base_risk_pct, get_account_tier, risk_budget
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import NOW, a_leg, a_selection, an_idea
-from services.sizer.core.account import Account
 from services.sizer.core.sizing import Refused, Sized, size
 
 D = Decimal
@@ -64,6 +64,7 @@ def decide(
         account_id="A",
         equity_usd=buying_power if equity is None else equity,
         options_buying_power_usd=buying_power,
+        observed_at=NOW,
     )
     return size(selection, account, in_flight, params, NOW)
 

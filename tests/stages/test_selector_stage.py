@@ -254,7 +254,7 @@ async def test_a_closed_market_is_refused() -> None:
 
 async def test_a_blocked_account_is_refused() -> None:
     bench = Bench(Row())
-    bench.accounts.answer = an_account_at_the_venue(blocked="trading_blocked")
+    bench.accounts.answer = an_account_at_the_venue(blocked_by=("trading_blocked",))
     assert (await bench.rejection()).code is RejectionCode.ACCOUNT_BLOCKED
 
 

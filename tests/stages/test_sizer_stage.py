@@ -8,6 +8,7 @@ from kernel.contracts.codec import Codec
 from kernel.contracts.messages import RejectionCode
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, TICKETS
+from kernel.domain.account import parse_account
 from kernel.domain.errors import DatabaseUnavailable, VenueUnavailable
 from kernel.domain.ids import derive_id
 from kernel.runtime.params import load_params
@@ -15,7 +16,6 @@ from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import NOW, a_selection, an_idea
 from kernel.testing.clock import FixedClock
 from kernel.testing.driver import StageDriver
-from services.sizer.core.account import parse_account
 from services.sizer.core.sizing import Refused, Sized, size
 from services.sizer.stage import SizerStage
 from tests.fakes.sizer import ACCOUNT_ID, FakeAccountSource, FakeBudget, account_answer
@@ -201,7 +201,7 @@ async def test_the_evidence_is_enough_to_decide_again(buying_power):
     items = {item.name: json.loads(item.body) for item in evidence.items if item.encoding == "json"}
     again = size(
         a_selection("second"),
-        parse_account(items["account"]),
+        parse_account(items["account"], evidence.decided_at),
         sum((D(r["reserved_usd"]) for r in items["reservations"]), D(0)),
         PARAMS,
         evidence.decided_at,

@@ -1,23 +1,11 @@
-"""The account as the selector sees it, and what one trade of it may risk."""
+"""The account as the selector's messages show it."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 
 from kernel.contracts.parts import AccountView
+from kernel.domain.account import Account
 from kernel.domain.money import MICRO
 from kernel.domain.tiers import RiskBudget
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """What the venue says about the account. `blocked` names what keeps it from buying options, None when nothing does."""
-
-    account_id: str
-    equity_usd: Decimal
-    options_buying_power_usd: Decimal
-    blocked: str | None
-    observed_at: datetime
 
 
 def account_view(account: Account, budget: RiskBudget) -> AccountView:

@@ -9,11 +9,12 @@ from datetime import date, datetime
 
 from kernel.contracts.messages import RejectionCode
 from kernel.contracts.parts import AccountView, TradeIdea
+from kernel.domain.account import Account
 from kernel.domain.calendar import TradingCalendar
 from kernel.domain.options import Right
 from kernel.domain.params import TradingParams
 from kernel.domain.tiers import risk_budget
-from services.selector.core.account import Account, account_view
+from services.selector.core.account import account_view
 from services.selector.core.chain import Chain
 from services.selector.core.selection import Refused, Selected, select
 
@@ -63,9 +64,9 @@ def decide(idea: TradeIdea, gathered: Gathered, params: TradingParams, now: date
 
 
 def _refuse_account(account: Account) -> Refused | None:
-    if account.blocked is None:
+    if not account.blocked_by:
         return None
     return Refused(
         code=RejectionCode.ACCOUNT_BLOCKED,
-        message=f"the account {account.account_id} may not buy options: {account.blocked}",
+        message=f"the account {account.account_id} may not buy options: {', '.join(account.blocked_by)}",
     )

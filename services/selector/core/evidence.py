@@ -18,10 +18,10 @@ import numpy as np
 import orjson
 
 from kernel.contracts.messages import EvidenceItem
+from kernel.domain.account import Account
 from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.clock import microseconds, moment
 from kernel.domain.options import Right
-from services.selector.core.account import Account
 from services.selector.core.chain import NO_DAY, Chain, Days, Ints, occ_columns
 from services.selector.core.decision import Gathered, Question
 from services.selector.core.packing import Kind, pack, unpack
@@ -148,17 +148,18 @@ def _account_document(account: Account) -> dict[str, Any]:
         "account_id": account.account_id,
         "equity_usd": str(account.equity_usd),
         "options_buying_power_usd": str(account.options_buying_power_usd),
-        "blocked": account.blocked,
+        "blocked": ", ".join(account.blocked_by) or None,
     }
 
 
 def _read_account(item: EvidenceItem) -> Account:
     document = _open(item)
+    blocked: str | None = document["blocked"]
     return Account(
         account_id=document["account_id"],
         equity_usd=Decimal(document["equity_usd"]),
         options_buying_power_usd=Decimal(document["options_buying_power_usd"]),
-        blocked=document["blocked"],
+        blocked_by=tuple(blocked.split(", ")) if blocked else (),
         observed_at=item.observed_at,
     )
 

@@ -37,7 +37,7 @@ def evidence_of(meta: Meta, selection: Selection, facts: Facts) -> Evidence:
             ),
             EvidenceItem(
                 name=_ACCOUNT,
-                observed_at=facts.reading.observed_at,
+                observed_at=facts.account.observed_at,
                 encoding=_JSON,
                 body=facts.reading.body,
             ),
@@ -52,7 +52,7 @@ def facts_of(evidence: Evidence) -> Facts:
     return Facts(
         reservations=_read_reservations(reservations.body),
         reservations_at=reservations.observed_at,
-        reading=AccountReading(parse_account(json.loads(account.body)), account.body, account.observed_at),
+        reading=AccountReading(parse_account(json.loads(account.body), account.observed_at), account.body),
         now=evidence.decided_at,
     )
 

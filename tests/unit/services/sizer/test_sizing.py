@@ -5,11 +5,11 @@ import pytest
 
 from kernel.contracts.messages import RejectionCode
 from kernel.contracts.parts import BoundBy, Side
+from kernel.domain.account import Account
 from kernel.domain.options import Strategy
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import NOW, a_leg, a_selection, an_idea
-from services.sizer.core.account import Account
 from services.sizer.core.sizing import Refused, Sized, size
 
 D = Decimal
@@ -22,6 +22,7 @@ def an_account(buying_power: str, equity: str | None = None, blocked_by: tuple[s
         equity_usd=D(equity or buying_power),
         options_buying_power_usd=D(buying_power),
         blocked_by=blocked_by,
+        observed_at=NOW,
     )
 
 

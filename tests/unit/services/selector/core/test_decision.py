@@ -3,9 +3,9 @@ from decimal import Decimal
 import pytest
 
 from kernel.contracts.messages import RejectionCode
+from kernel.domain.account import Account
 from kernel.domain.options import Strategy
 from kernel.testing.builders import NOW, an_idea
-from services.selector.core.account import Account
 from services.selector.core.decision import Decision, Gathered, decide
 from services.selector.core.selection import Refused, Selected
 from tests.fakes.chains import Row, a_calendar, a_chain, a_question, an_account_at_the_venue
@@ -65,7 +65,7 @@ def test_an_account_without_buying_power_can_afford_nothing() -> None:
 
 
 def test_a_blocked_account_buys_nothing() -> None:
-    decision = decided(Row(), account=an_account_at_the_venue(blocked="trading_blocked"))
+    decision = decided(Row(), account=an_account_at_the_venue(blocked_by=("trading_blocked",)))
     assert isinstance(decision.outcome, Refused)
     assert decision.outcome.code is RejectionCode.ACCOUNT_BLOCKED
     assert "trading_blocked" in decision.outcome.message

@@ -33,7 +33,7 @@ def test_what_was_gathered_is_read_back_exactly() -> None:
         Row(strike="530", day_volume=None, trade_size=3, trade_date=TODAY, delta=0.1 + 0.2),
         Row(strike="535", previous_volume=4, tradable=False, unreadable=True),
         equity="1234.567891",
-        blocked="status ONBOARDING",
+        blocked_by=("account_blocked", "status ONBOARDING"),
     )
     again = from_items(to_items(gathered))
     assert again is not None

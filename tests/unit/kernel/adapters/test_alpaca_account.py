@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.domain.errors import ConfigError, InvariantBroken, VenueUnavailable
 from kernel.runtime.clock import VENUE_CLOCK_HEADER, VenueClock
-from services.sizer.adapters.alpaca_account import AlpacaAccount
-from services.sizer.settings import SizerSettings
+from kernel.runtime.settings import ServiceSettings
 from tests.fakes.sizer import ACCOUNT_ID, account_answer
 
 CLOCK = {"timestamp": "2026-06-05T10:30:00-04:00", "is_open": True}
@@ -64,7 +64,7 @@ def venue():
 
 @pytest.fixture
 def account(venue):
-    settings = SizerSettings.from_env({"APCA_API_BASE_URL": f"http://127.0.0.1:{venue.server_port}"})
+    settings = ServiceSettings.from_env({"APCA_API_BASE_URL": f"http://127.0.0.1:{venue.server_port}"})
     gateway = AlpacaGateway(settings, VenueClock(monotonic=lambda: 0.0))
     yield AlpacaAccount(gateway)
     gateway.close()
@@ -75,7 +75,7 @@ def account(venue):
 async def test_connecting_learns_whose_account_it_is_and_the_venues_time(account, venue):
     await account.connect()
     assert account.account_id == ACCOUNT_ID
-    assert (await account.read()).observed_at == CLOCK_AT
+    assert (await account.account()).observed_at == CLOCK_AT
     assert venue.asked == ["/v2/clock", "/v2/account", "/v2/account"]
 
 
@@ -86,7 +86,7 @@ async def test_a_reading_is_the_amounts_the_whole_answer_and_when_it_was_made(ac
     assert reading.account.equity_usd == Decimal("80680.36")
     assert reading.account.options_buying_power_usd == Decimal("40340.18")
     assert json.loads(reading.body) == venue.answers["/v2/account"][1]
-    assert reading.observed_at == datetime(2014, 6, 6, 16, tzinfo=UTC)
+    assert reading.account.observed_at == datetime(2014, 6, 6, 16, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("path", ["/v2/clock", "/v2/account"])
@@ -104,15 +104,28 @@ async def test_keys_the_venue_does_not_take_are_a_setting_to_mend(account, venue
         (429, {"message": "too many requests"}),
         (200, b"<html>maintenance</html>"),
         (200, [1, 2]),
+        (200, None),
         (200, account_answer(options_buying_power=None)),
         (200, account_answer(account_number=None)),
     ],
 )
-async def test_an_answer_nothing_can_be_sized_on_is_asked_for_again(account, venue, answer):
+async def test_half_an_account_is_asked_for_again(account, venue, answer):
     await account.connect()
     venue.answers["/v2/account"] = answer
-    with pytest.raises(VenueUnavailable):
+    with pytest.raises(VenueUnavailable, match="venue"):
         await account.read()
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, {}), (404, {}), (503, {})])
+async def test_an_account_that_cannot_be_learnt_yet_is_asked_for_again(account, venue, status, body):
+    venue.answers["/v2/account"] = (status, body)
+    with pytest.raises(VenueUnavailable):
+        await account.connect()
+
+
+async def test_an_account_can_be_read_by_who_need_not_know_whose_it_is(account, venue):
+    venue.headers[VENUE_CLOCK_HEADER] = "2026-06-05T14:30:00+00:00;speed=1"
+    assert (await account.account()).account_id == ACCOUNT_ID
 
 
 async def test_an_answer_about_another_account_stops_the_process(account, venue):
