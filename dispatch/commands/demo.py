@@ -107,7 +107,7 @@ def _require_own_servers(environ: Mapping[str, str]) -> None:
     named = [name for name in _SERVERS_OF_OTHERS if environ.get(name)]
     if named:
         raise ConfigError(
-            f"the demo runs on servers of its own: unset {', '.join(named)} (to use them: dispatch up, then dispatch signal)"
+            f"the demo runs on servers of its own: unset {', '.join(named)} (to use them: dispatch demo --attach)"
         )
 
 

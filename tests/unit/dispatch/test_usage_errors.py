@@ -55,6 +55,15 @@ def test_a_value_that_cannot_be_is_said_in_words(
     assert "Traceback" not in told
 
 
+def test_a_demo_that_should_join_a_stack_says_that_none_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    monkeypatch.setenv("DISPATCH_HOME", str(tmp_path))
+    assert run(monkeypatch, "demo", "--attach") == 1
+    assert "no stack runs here: start one with `dispatch up`" in capsys.readouterr().err
+
+
 class _Number(BaseModel):
     value: int
 
