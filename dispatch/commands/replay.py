@@ -3,37 +3,41 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from dispatch.commands.range_options import Offsets, Since, Trace, Until, span_of
-from dispatch.commands.replay_options import Break, Halt, Html, Into, Speed, Step
+from dispatch.commands.replay_options import Break, Halt, Html, Into, Rev, Speed, Step, Workers
 from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.html import save_page
 from dispatch.replay.asked import Asked
 from dispatch.replay.choosing import log_here, stages_named
 from dispatch.replay.debugging import Debugging, ask_at_terminal
-from dispatch.replay.deciding import STAGES, LocalDecider, replay_of
+from dispatch.replay.deciding import STAGES, replay_of
 from dispatch.replay.html_report import replay_page
 from dispatch.replay.observing import Observer
 from dispatch.replay.overrides import with_overrides
+from dispatch.replay.playing import Players, There, play
 from dispatch.replay.results import StageResult
-from dispatch.replay.run import Played
-from dispatch.replay.run import replay as run_replay
+from dispatch.replay.revisions import code_of
 from dispatch.replay.shadow_topics import into_topics
 from dispatch.replay.source import Source
 from dispatch.replay.span import Span
 from dispatch.replay.step_view import show_decision
 from dispatch.replay.stepping import Stepper
 from dispatch.replay.telling import show, to_document
+from dispatch.replay.versus import Against
 from kernel.runtime.clock import SystemClock
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings
-from kernel.stream.replaying import Replay
+
+PARAMS_FILE = "DISPATCH_PARAMS_FILE"
 
 
 def replay(
@@ -46,6 +50,8 @@ def replay(
         list[str] | None,
         typer.Option("--set", help="A parameter to change: selector.min_score=60; repeatable."),
     ] = None,
+    rev: Rev = None,
+    workers: Workers = 1,
     speed: Speed = 0.0,
     step: Step = False,
     halt: Halt = None,
@@ -70,7 +76,15 @@ def replay(
     )
     only_results_speak()
     source = log_here(os.environ)
-    results = asyncio.run(_run(source, replays, span, observers, into))
+    with _there(rev, changes, os.environ) as there:
+        players = Players(
+            replays=replays,
+            params=params,
+            revision=revision,
+            workers=workers or os.cpu_count() or 1,
+            there=there,
+        )
+        results, against = asyncio.run(_run(source, players, span, observers, into))
     _say_if_never(observers)
     if html is not None:
         asked = Asked(
@@ -81,37 +95,46 @@ def replay(
             params=params,
             revision=revision,
             at=SystemClock().now(),
+            against=against,
         )
         save_page(html, replay_page(results, asked))
         err.print(f"written: {html}", markup=False)
     if as_json:
-        write_json(to_document(results, changes))
+        write_json(to_document(results, changes, against))
     else:
-        show(results, out, limit)
+        show(results, out, limit, against)
     sys.exit(1 if any(result.differs for result in results) else 0)
 
 
 async def _run(
-    source: Source,
-    replays: Mapping[str, Replay[Any]],
-    span: Span,
-    observers: Sequence[Observer],
-    into: str | None,
-) -> list[StageResult]:
+    source: Source, players: Players, span: Span, observers: Sequence[Observer], into: str | None
+) -> tuple[list[StageResult], Against | None]:
     """Replay; without `into` nothing is made that could write."""
-    stages = [Played(name, each, LocalDecider(each)) for name, each in replays.items()]
     with Progress(console=err, transient=True, disable=any(isinstance(o, Stepper) for o in observers)) as bar:
-        tasks = {name: bar.add_task(name, total=None) for name in replays}
+        tasks: dict[str, TaskID] = {}
 
         def progress(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=done, total=total)
 
         if into is None:
-            return await run_replay(source, stages, span, progress, observers)
+            return await play(source, players, span, progress, observers)
         async with into_topics(source, into) as writer:
-            results = await run_replay(source, stages, span, progress, [*observers, writer])
+            results = await play(source, players, span, progress, [*observers, writer])
     err.print(f"written: {writer.written} messages to the topics of {into}", markup=False)
     return results
+
+
+@contextmanager
+def _there(rev: str | None, changes: Sequence[str], environ: Mapping[str, str]) -> Iterator[There | None]:
+    """Lay out the other revision's code for as long as it is asked."""
+    if rev is None:
+        yield None
+        return
+    params = Path(environ[PARAMS_FILE]).read_text("utf-8") if PARAMS_FILE in environ else None
+    with code_of(rev) as code:
+        yield There(code=code, params=params, settings=tuple(changes))
 
 
 def _say_if_never(observers: Sequence[Observer]) -> None:

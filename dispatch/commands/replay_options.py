@@ -5,6 +5,22 @@ from typing import Annotated
 
 import typer
 
+Rev = Annotated[
+    str | None,
+    typer.Option(
+        "--rev",
+        metavar="REV",
+        help="Compare with another revision: a git revision, a .whl file, a ./folder of code or of an environment.",
+    ),
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        min=0,
+        help="Processes that decide; 0: one per core. Pays from thousands of decisions on.",
+    ),
+]
 Speed = Annotated[
     float,
     typer.Option("--speed", min=0, help="0: as fast as it goes; 1: at the log's own pace; N: N times that."),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.replay.span import Span
+from dispatch.replay.versus import Against
 from kernel.domain.params import TradingParams
 
 _ABSENT = object()
@@ -22,6 +23,7 @@ class Asked:
     params: TradingParams
     revision: str
     at: datetime
+    against: Against | None = None
 
     @property
     def parameters_changed(self) -> list[tuple[str, Any, Any]]:

@@ -11,6 +11,7 @@ from dispatch.replay.figures import shown
 from dispatch.replay.html_filter import STYLE, Filter, filter_bar, filter_style
 from dispatch.replay.html_row import change_of, html_row
 from dispatch.replay.results import DIFFERENT, Row, StageResult, Status, effect
+from dispatch.replay.telling import against_lines
 
 #: More buttons than this are no help.
 _MOST_CHOICES = 24
@@ -48,7 +49,9 @@ def _asked(asked: Asked) -> Html:
             ("log", asked.log),
             ("revision now", code(asked.revision)),
             ("parameters now", code(asked.params.config_hash)),
-        ),
+        )
+        if asked.against is None
+        else facts(("range", range_text(asked.span)), ("log", asked.log), *against_lines(asked.against)),
         table(("parameter changed", "in the file", "here"), rows, right=(1, 2))
         if rows
         else tag("p", "No parameter was changed."),

@@ -10,6 +10,7 @@ from dispatch.plain import visible
 from dispatch.replay.compare import Difference, headline
 from dispatch.replay.figures import moved, shown
 from dispatch.replay.results import DIFFERENT, Effect, Row, StageResult, Status, effect
+from dispatch.replay.versus import Against
 from kernel.stream.stage import Emission
 
 #: Differences of one input shown on a terminal; the JSON has all.
@@ -20,10 +21,13 @@ _LONGEST = 60
 _FIRST = ("code", "message", "legs.0.occ_symbol", "contracts", "total_risk_usd", "limit_price", "score.total")
 
 
-def to_document(results: Sequence[StageResult], settings: Sequence[str]) -> dict[str, Any]:
-    """Return the whole replay as one JSON document."""
+def to_document(
+    results: Sequence[StageResult], settings: Sequence[str], against: Against | None = None
+) -> dict[str, Any]:
+    """Return the whole replay as one JSON document. With `against`, what was recorded is what this code decides."""
     return {
         "set": list(settings),
+        "revision": None if against is None else asdict(against),
         "differences": sum(row.status in DIFFERENT for result in results for row in result.rows),
         "stages": [_stage_document(result) for result in results],
     }
@@ -59,13 +63,26 @@ def _row_document(row: Row) -> dict[str, Any]:
     }
 
 
+def against_lines(against: Against) -> list[tuple[str, str]]:
+    """Return who "then" is and who "now", where two revisions are compared."""
+    here, there = against.here, against.there
+    return [
+        ("then", f"this code ({here.revision}, parameters {here.config_hash})"),
+        ("now", f"{against.label} ({there.revision}, parameters {there.config_hash})"),
+    ]
+
+
 def said(emissions: Sequence[Emission[Any]]) -> str | None:
     """Return answers in one line, or None for none."""
     return "; ".join(headline(e.message) for e in emissions) or None
 
 
-def show(results: Sequence[StageResult], console: Console, limit: int) -> None:
+def show(
+    results: Sequence[StageResult], console: Console, limit: int, against: Against | None = None
+) -> None:
     """Print each stage's sum, and its inputs that differ, at most `limit` of them."""
+    if against is not None:
+        console.print("; ".join(f"{name}: {who}" for name, who in against_lines(against)), markup=False)
     for result in results:
         _show_rows(result, console, limit)
         _show_sum(result, console)

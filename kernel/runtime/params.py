@@ -15,10 +15,15 @@ def load_params(path: Path) -> TradingParams:
     except OSError as e:
         msg = f"trading parameters cannot be read: {e.strerror}: {path} (set DISPATCH_PARAMS_FILE)"
         raise ConfigError(msg) from e
+    return parse_params(text, path.name)
+
+
+def parse_params(text: str, name: str) -> TradingParams:
+    """Return the parameters in JSON text; raises ConfigError naming the value that is wrong, and `name`."""
     try:
         return TradingParams.model_validate_json(text)
     except ValidationError as e:
         problem = e.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the file"
-        msg = f"{path.name}: {where}: {problem['msg']}"
+        msg = f"{name}: {where}: {problem['msg']}"
         raise ConfigError(msg) from None
