@@ -19,6 +19,7 @@ details.row>summary::-webkit-details-marker{display:none}
 details.row>summary b{min-width:3.4rem}
 details.row[open]{padding-bottom:.9rem}
 .answers{overflow-wrap:anywhere}
+details.row th code{white-space:nowrap;padding-right:.7rem}
 .sides{display:grid;grid-template-columns:1fr 1fr;gap:0 1.5rem;font-size:.9rem}
 .sides h3{margin:.4rem 0 0}
 fieldset{border:0;padding:0;margin:.5rem 0;display:flex;flex-wrap:wrap;gap:.35rem}

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from dispatch.html import Content, Html, Tone, badge, bar, code, details, facts, join, note, table, tag
+from pydantic import ValidationError
+
+from dispatch.html import Content, Html, Tone, badge, bar, code, facts, join, note, table, tag
 from dispatch.replay.compare import Difference
 from dispatch.replay.figures import moved, shown
 from dispatch.replay.results import Effect, Row, Status, effect
 from dispatch.replay.step_view import told
 from dispatch.replay.telling import said
-from kernel.contracts.messages import Selection, Ticket
+from kernel.contracts.messages import Rejection, Selection, Ticket
 from kernel.contracts.parts import QualityScore
 from kernel.domain.params import ScoringParams
 from kernel.stream.stage import Emission
@@ -97,28 +99,45 @@ def _scores(row: Row, scoring: ScoringParams) -> Html | None:
             (scoring.spread_points, scoring.volume_points, scoring.delta_points, scoring.distance_points)
         ),
     }
-    rows = [(name, *_part(then, name, most), *_part(now, name, most)) for name, most in points.items()]
+    rows = [
+        (name, *_part(then, name, scale), *_part(now, name, scale))
+        for name, most in points.items()
+        for scale in [max(most, *(getattr(score, name) for score in (then, now) if score is not None))]
+    ]
     head = ("score", "then", "", "now", "")
     return table(head, rows, right=(1, 3), marked=(len(rows) - 1,))
 
 
-def _part(score: QualityScore | None, name: str, most: float) -> tuple[Content, Content]:
+def _part(score: QualityScore | None, name: str, scale: float) -> tuple[Content, Content]:
     if score is None:
         return "-", None
     value: float = getattr(score, name)
-    return f"{value:.1f}", bar(value, max(most, value))
+    return f"{value:.1f}", bar(value, scale)
 
 
 def _score(emissions: Sequence[Emission[Any]]) -> QualityScore | None:
+    """Return the score an answer was given on; a refusal for its score has it among its figures."""
     answer = emissions[0].message if emissions else None
-    return answer.score if isinstance(answer, (Selection, Ticket)) else None
+    if isinstance(answer, (Selection, Ticket)):
+        return answer.score
+    if not isinstance(answer, Rejection):
+        return None
+    told = {name: answer.figures.get(f"score_{name}") for name in QualityScore.model_fields}
+    try:
+        return QualityScore.model_validate(told)
+    except ValidationError:  # a refusal for another reason
+        return None
 
 
 def _arithmetic(row: Row) -> Html:
+    """Return both answers as a story tells them; folded where the figures say it already."""
     sides = (("then", row.recorded), ("now", row.replayed))
-    return details(
-        "the arithmetic of both",
+    figures = any(d.path != "answer" for d in row.differences)
+    return tag(
+        "details",
+        tag("summary", "the arithmetic of both"),
         tag("div", *(_side(name, emissions) for name, emissions in sides), class_="sides"),
+        open=None if figures else "",
     )
 
 
