@@ -93,8 +93,8 @@ docs: setup ## write the generated reference pages and .env.example anew
 
 ##@ Containers
 .PHONY: compose-build compose-up compose-down
-compose-build: ## build the services' image
-	docker compose build $(ARGS)
+compose-build: ## build an image for each part
+	docker compose --profile tools build $(ARGS)
 
 compose-up: ## the same stack from images; returns when all is healthy
 	docker compose up --detach --wait --build $(ARGS)

@@ -13,6 +13,24 @@ from pydantic.fields import FieldInfo
 from kernel.runtime.settings import PROJECT_ROOT, ServiceSettings
 
 FILE = PROJECT_ROOT / ".env.example"
+#: What docker-compose.yml reads besides: variable → (default, meaning).
+COMPOSE = {
+    "WEBHOOK_PORT": ("8080", "Port of `POST /signals` on 127.0.0.1 of the host."),
+    "KAFKA_PORT": ("9092", "Port of Kafka on 127.0.0.1 of the host."),
+    "POSTGRES_PASSWORD": ("dispatch", "Password of the stack's own database, which no port leads to."),
+    "SIMULATORS": ("1", "How many simulators run; 0 where the venue is Alpaca's paper host."),
+    "SIGNALS_TAG": ("local", "Tag of the signals stage's image."),
+    "SELECTOR_TAG": ("local", "Tag of the selector's image."),
+    "SIZER_TAG": ("local", "Tag of the sizer's image."),
+    "EXECUTOR_TAG": ("local", "Tag of the executor's image."),
+    "SIMULATOR_TAG": ("local", "Tag of the simulator's image."),
+    "OPERATOR_TAG": (
+        "local",
+        "Tag of the image of the operator's command, which also makes topics and tables.",
+    ),
+    "IMAGE_PREFIX": ("dispatch-", "What stands before each image's name; with a registry, `host/folder/`."),
+    "BUILD_NETWORK": ("default", "Network of the build, where it needs the host's: `host`."),
+}
 _HEAD = (
     "# Every variable the stages read, with its default. Copy to .env, remove the # of what you change.\n"
     "# The strategy's numbers are not here: config/trading_params.json.\n"
@@ -53,6 +71,9 @@ def text() -> str:
     for alias, names in readers.items():
         groups.setdefault(", ".join(names), {})[alias] = fields[alias]
     sections += [_section(names, group) for names, group in sorted(groups.items())]
+    sections += [
+        "# ---- docker-compose.yml ----\n" + "".join(_entry(n, *each) for n, each in COMPOSE.items())
+    ]
     return "\n".join(sections)
 
 
@@ -62,7 +83,11 @@ def _section(title: str, fields: dict[str, FieldInfo]) -> str:
 
 def _lines(fields: dict[str, FieldInfo]) -> Iterator[str]:
     for field in fields.values():
-        yield f"# {field.description}\n#{field.alias}={default_of(field)}\n"
+        yield _entry(str(field.alias), default_of(field), str(field.description))
+
+
+def _entry(name: str, default: str, meaning: str) -> str:
+    return f"# {meaning}\n#{name}={default}\n"
 
 
 def default_of(field: FieldInfo) -> str:

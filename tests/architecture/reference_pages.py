@@ -19,6 +19,7 @@ from services.executor.settings import ExecutorSettings
 from services.selector.settings import SelectorSettings
 from services.signals.settings import SignalsSettings
 from services.sizer.settings import SizerSettings
+from tests.architecture.env_example import COMPOSE
 
 FOLDER = PROJECT_ROOT / "docs" / "reference"
 STAGES = ("signals", "selector", "sizer", "executor")
@@ -49,7 +50,8 @@ def settings_page() -> str:
         own = set(model.model_fields) - common
         table = _settings_table(model, own) if own else "None of its own."
         sections += [f"## {stage.capitalize()}", table]
-    sections += [_OTHER_SETTINGS]
+    composed = [(f"`{name}`", f"`{default}`", meaning) for name, (default, meaning) in COMPOSE.items()]
+    sections += [_OTHER_SETTINGS, _table(("variable", "default", "meaning"), composed)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -230,15 +232,7 @@ stack starts none of that kind.
 | `TEST_BACKEND` | `embedded` | where tests take Kafka and Postgres from: `embedded`, `containers` (a Docker daemon), `external` (those of the environment) |
 
 ## docker-compose.yml
-Read from `.env`, beside the variables above.
-
-| variable | default | meaning |
-| --- | --- | --- |
-| `WEBHOOK_PORT` | `8080` | port of `POST /signals` on 127.0.0.1 of the host |
-| `KAFKA_PORT` | `9092` | port of Kafka on 127.0.0.1 of the host |
-| `POSTGRES_PASSWORD` | `dispatch` | password of the stack's own database, which no port leads to |
-| `IMAGE_TAG` | `local` | tag of the services' image |
-| `BUILD_NETWORK` | `default` | network of the build, where it needs the host's: `host` |"""
+Read from `.env`, beside the variables above and the simulator's."""
 
 
 if __name__ == "__main__":

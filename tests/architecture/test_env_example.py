@@ -6,7 +6,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from kernel.runtime.settings import PROJECT_ROOT, ServiceSettings
-from tests.architecture.env_example import FILE, default_of, own_fields, settings_of, stages, text
+from tests.architecture.env_example import COMPOSE, FILE, default_of, own_fields, settings_of, stages, text
 
 ENTRY = re.compile(r"^# (?P<meaning>.+)\n#(?P<name>[A-Z_]+)=(?P<default>.*)$", re.MULTILINE)
 
@@ -35,7 +35,16 @@ def test_every_variable_stands_there_with_its_default_and_meaning(service: str, 
 
 def test_nothing_else_stands_there() -> None:
     named = re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", FILE.read_text("utf-8"), re.MULTILINE)
-    assert sorted(named) == sorted({str(field.alias) for _, field in every_field()})
+    assert sorted(named) == sorted({str(field.alias) for _, field in every_field()} | set(COMPOSE))
+
+
+def test_every_variable_of_the_compose_file_stands_there_with_its_default() -> None:
+    composed = (PROJECT_ROOT / "docker-compose.yml").read_text("utf-8")
+    used = dict(re.findall(r"\$\{(\w+):-([^${}]*)\}", composed))
+    named = {str(field.alias) for _, field in every_field()}
+    assert set(COMPOSE) <= set(used)
+    assert {n for n in used if not n.startswith("SIMULATOR_")} - named <= set(COMPOSE)
+    assert {name: used[name] for name in COMPOSE} == {name: default for name, (default, _) in COMPOSE.items()}
 
 
 def test_the_file_is_what_the_settings_say() -> None:
