@@ -6,7 +6,7 @@ from typing import Any
 
 from dispatch.replay.rules import IGNORED, tolerance
 from kernel.contracts.base import Message, Meta
-from kernel.contracts.messages import Rejection, Selection, Ticket
+from kernel.contracts.messages import Execution, Rejection, Selection, Signal, Ticket
 from kernel.domain.money import plain
 from kernel.stream.stage import Emission
 
@@ -97,5 +97,9 @@ def headline(message: Message) -> str:
             return f"buy {message.contracts} {message.legs[0].occ_symbol} at {plain(message.limit_price)}"
         case Rejection():
             return f"no: {message.code.value}"
+        case Execution():
+            return f"send {message.contracts} {message.legs[0].occ_symbol} at {plain(message.limit_price)}"
+        case Signal():
+            return f"{message.idea.underlying} {message.idea.direction} {message.idea.strategy} ({message.setup})"
         case _:
             return type(message).__name__.lower()

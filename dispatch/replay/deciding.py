@@ -14,8 +14,10 @@ from kernel.stream.stage import Emissions
 
 #: In the order of the pipeline.
 STAGES = {
+    "signals": "services.signals.replay:SignalsReplay",
     "selector": "services.selector.replay:SelectorReplay",
     "sizer": "services.sizer.replay:SizerReplay",
+    "executor": "services.executor.replay:ExecutorReplay",
 }
 
 

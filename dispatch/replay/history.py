@@ -2,7 +2,8 @@
 
 1. Inputs come in one order whatever the partitions' readers do: by writing time, partition, offset. A repeat of an
    input (same message id) counts once.
-2. Of several answers with one id (a redelivery writes it again) the first counts; they are equal.
+2. Of several answers with one id (a redelivery writes it again) the first counts; they are equal. A stage may decide on
+   one input more than once (the executor, when it may send again): compared is its first decision.
 3. The evidence of an answer is the one whose `decided_at` is the answer's `occurred_at`: after a crash between the two
    there may be evidence of a decision nobody took.
 """
@@ -69,9 +70,9 @@ def in_span(span: Span) -> Wanted:
 
 
 def given_by(inputs: Collection[Input]) -> Wanted:
-    """Return what the stage before made of `inputs`."""
+    """Return what the stage before made of `inputs`, or passed on."""
     causes = {given.id for given in inputs}
-    return lambda _, message: message.meta.causation_id in causes
+    return lambda _, message: message.meta.causation_id in causes or message.meta.id in causes
 
 
 async def read_inputs(
@@ -108,11 +109,16 @@ async def read_answers(
             history.undecodable += 1
             continue
         meta = message.meta
-        if meta.stage != stage or meta.causation_id not in wanted or meta.id in seen:
+        # A signal is its own input: what the stage was given is no message, and lies in the evidence.
+        given = meta.id if topic.name == replay.consumes.name else meta.causation_id
+        if meta.stage != stage or given not in wanted or meta.id in seen:
             continue
         seen.add(meta.id)
         if replay.decided(message):
-            history.answers[meta.causation_id].append(Emission(topic, message))
+            history.answers[given].append(Emission(topic, message))
+    for answers in history.answers.values():
+        first = min(e.message.meta.occurred_at for e in answers)
+        answers[:] = [e for e in answers if e.message.meta.occurred_at == first]
 
 
 async def read_evidence(

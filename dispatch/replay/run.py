@@ -105,6 +105,10 @@ class _Run:
             seconds=time.perf_counter() - started,
         )
         given_on = {e.message.meta.id: e.message for row in result.rows for e in row.replayed}
+        if (
+            stage.replay.consumes in stage.replay.answers
+        ):  # what it did not decide it passes on: an operator's signal
+            given_on |= {row.message.meta.id: row.message for row in result.rows if not row.recorded}
         return result, _Fed(given_on, inputs, history.begins_at if fed is None else fed.since)
 
     async def _history(self, fed: _Fed | None) -> History:

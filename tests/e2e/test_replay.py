@@ -79,12 +79,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 
 
 def test_every_decision_is_taken_the_same_again_twice(recorded: Recorded) -> None:
-    first, again = recorded.replay("selector..sizer"), recorded.replay("selector..sizer")
+    first, again = recorded.replay("selector..executor"), recorded.replay("selector..executor")
     for code, document in (first, again):
         assert (code, document["differences"]) == (0, 0)
-        selector, sizer = document["stages"][:2]
+        selector, sizer, executor = document["stages"]
         assert selector["inputs"] == selector["same"] == SIGNALS
         assert sizer["inputs"] == sizer["same"] == recorded.summary["selections"]
+        assert executor["inputs"] == executor["same"] == recorded.summary["tickets"]
     digests = [[stage["digest"] for stage in document["stages"]] for _, document in (first, again)]
     assert digests[0] == digests[1]
 
@@ -104,7 +105,7 @@ def test_one_signal_can_be_replayed_alone(recorded: Recorded) -> None:
     bought = next(row for row in recorded.summary["executions"] if row["occ_symbol"])
     code, document = recorded.replay("selector..sizer", "--trace", bought["signal_id"])
     assert code == 0
-    said = [stage["rows"] for stage in document["stages"][:2]]
+    said = [stage["rows"] for stage in document["stages"]]
     assert [len(rows) for rows in said] == [1, 1]
     assert said[0][0]["replayed"].startswith(bought["occ_symbol"])
 
@@ -112,7 +113,7 @@ def test_one_signal_can_be_replayed_alone(recorded: Recorded) -> None:
 def test_a_venue_that_is_up_is_not_asked_even_with_keys_that_look_live(recorded: Recorded) -> None:
     with VenueThread(open_market("synthetic", seed=0, symbol=None, day=None), VenueSettings()) as venue:
         code, _ = recorded.replay(
-            "selector..sizer",
+            "selector..executor",
             APCA_API_KEY_ID="AKLIVE0000000000TEST",
             APCA_API_SECRET_KEY="live-looking-secret",
             APCA_API_BASE_URL=venue.url,
