@@ -75,7 +75,7 @@ def enough_for(
     above = int(buying_power_usd.to_integral_value(ROUND_FLOOR)) + 1
     at_equity = partial(_budget, need, strategy, equity_usd, params)
     by_itself = partial(_budget, need, strategy, Decimal(0), params)
-    more = _search(need, at_equity, [*breaks, equity_usd], max(1, above))
+    more = _search(need, at_equity, breaks, max(1, above))
     smaller = _search(need, by_itself, breaks, 1)
     present = risk_budget(equity_usd, buying_power_usd, strategy, params)
     if smaller is None or smaller.amount_usd >= equity_usd or smaller.budget.risk_pct <= present.risk_pct:

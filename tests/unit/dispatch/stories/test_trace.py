@@ -138,9 +138,10 @@ def test_what_an_interrupted_attempt_saw_is_not_what_the_answer_was_taken_on() -
     signal, seen, answer = decided("one", GOOD, SECOND)
     story = story_of([signal, first[1], seen, answer])
     assert sum(isinstance(c.message, Evidence) for c in story.chapters) == 2
-    (why,) = trace_of(story, known()).whys
-    assert why.warnings == ()
-    assert symbols(why.shortlists[0]) == [GOOD.symbol, SECOND.symbol]
+    trace = trace_of(story, known())
+    assert trace.whys[0].warnings == ()
+    assert symbols(trace.whys[0].shortlists[0]) == [GOOD.symbol, SECOND.symbol]
+    assert trace.timing.spans[0].evidence_ms == 20.0
 
 
 def test_the_same_evidence_read_twice_is_one_step() -> None:
