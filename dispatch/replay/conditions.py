@@ -83,13 +83,14 @@ class _Reader:
         return _truth(node, lambda names: of(part(names) for part in parts))
 
     def _turned(self, node: ast.UnaryOp) -> Term:
-        inner = self.term(node.operand)
+        """Read `not …` and a number below zero."""
         if isinstance(node.op, ast.Not):
-            return _truth(node, lambda names: not inner.read(names))
-        number = inner.constants
-        if not isinstance(node.op, ast.USub) or not isinstance(node.operand, ast.Constant) or number is None:
+            inner = self.term(node.operand).read
+            return _truth(node, lambda names: not inner(names))
+        number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+        if not isinstance(node.op, ast.USub) or not isinstance(number, (int, float)):
             return _refuse(node)
-        return _constant(node, -number[0])
+        return _constant(node, -number)
 
     def _comparison(self, node: ast.Compare) -> Term:
         terms = [self.term(each) for each in (node.left, *node.comparators)]
@@ -111,7 +112,7 @@ class _Reader:
 
     def _field(self, node: ast.Attribute | ast.Subscript, name: str) -> Term:
         owner = self.term(node.value)
-        shape = inside(owner.shape, name)
+        shape = shape_of() if name.startswith("_") else inside(owner.shape, name)
         if not shape or owner.constants is not None:
             known = names_in(owner.shape)
             has = nearest(name, known) if known else f"it is {said(kinds(owner.shape))}"
