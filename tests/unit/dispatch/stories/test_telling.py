@@ -12,7 +12,7 @@ from kernel.contracts.messages import OrderStatus, RejectionCode
 from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SIGNALS
 from kernel.domain.errors import ConfigError
 from kernel.stream.stage import Emission
-from kernel.testing.builders import a_signal
+from kernel.testing.builders import a_leg, a_selection, a_signal
 from tests.fakes.stories import a_rejection, an_execution, filled, library_of, records, refused, story_of
 
 
@@ -40,6 +40,14 @@ def test_a_refusal_shows_its_figures_and_the_contracts_refused() -> None:
     assert no.headline == "refused by the selector-no: NO_CONTRACT_QUALIFIES"
     assert "budget_usd 1000.00" in " ".join(no.lines)
     assert "40 VOLUME_TOO_LOW" in " ".join(no.lines)
+
+
+def test_what_a_terminal_would_obey_is_shown_instead() -> None:
+    odd = a_selection("one", legs=(a_leg(occ_symbol="SPY\x1b[2J"),))
+    signal = a_signal("one", setup="\x1b[31mred")
+    steps = tell(story_of([Emission(SIGNALS, signal), Emission(SELECTIONS, odd)]))
+    assert "setup \\x1b[31mred" in steps[0].lines[0]
+    assert steps[1].headline.startswith("selected SPY\\x1b[2J ")
 
 
 def test_an_archive_tells_the_same_stories(tmp_path: Path) -> None:

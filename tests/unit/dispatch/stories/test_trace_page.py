@@ -12,9 +12,9 @@ from dispatch.stories.trace import trace_of
 from dispatch.stories.trace_page import trace_page
 from dispatch.stories.trace_text import show_trace
 from kernel.contracts.messages import OrderStatus
-from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SIGNALS
+from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SELECTIONS, SIGNALS
 from kernel.stream.stage import Emission
-from kernel.testing.builders import a_signal
+from kernel.testing.builders import a_leg, a_meta, a_selection, a_signal
 from tests.fakes.chains import Row
 from tests.fakes.decided import decided, sized
 from tests.fakes.stories import a_rejection, an_execution, filled, refused, story_of
@@ -66,22 +66,35 @@ def text_of(emissions: list[Emission[Any]]) -> str:
 
 
 def in_every_field(text: str) -> list[list[Emission[Any]]]:
+    """Return stories of a refused and of a cancelled order with `text` wherever a message can carry one."""
+    of_signal = a_signal("one").meta.id
+    signed = {"stage": text, "revision": text, "config_hash": text, "correlation_id": of_signal}
     signal = a_signal("one", setup=text, external_id=text)
+    leg = a_leg(occ_symbol=text)
     return [
         [
             Emission(SIGNALS, signal),
             Emission(
                 REJECTIONS,
-                a_rejection("one", message=text, figures={text: text}, rejects={text: 3}),
+                a_rejection(
+                    "one", meta=a_meta("no", **signed), message=text, figures={text: text}, rejects={text: 3}
+                ),
             ),
         ],
         [
             Emission(SIGNALS, signal),
-            *filled("one")[1:4],
+            Emission(SELECTIONS, a_selection("one", legs=(leg,), meta=a_meta("yes", **signed))),
+            *filled("one")[2:4],
             Emission(
                 EXECUTIONS,
                 an_execution(
-                    "one", 2, OrderStatus.CANCELED, reason=text, venue_order_id=text, client_order_id=text
+                    "one",
+                    2,
+                    OrderStatus.CANCELED,
+                    legs=(leg,),
+                    reason=text,
+                    venue_order_id=text,
+                    client_order_id=text,
                 ),
             ),
         ],
