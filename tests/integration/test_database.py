@@ -11,9 +11,10 @@ from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.contracts.codec import Codec
 from kernel.contracts.topics import TICKETS
-from kernel.domain.errors import DatabaseUnavailable
+from kernel.domain.errors import DatabaseUnavailable, UnknownSchema
 from kernel.stream.stage import Emission
 from kernel.testing.builders import a_ticket
+from tests.fakes.revisions import changed, exported, own_store, values, with_field, written
 
 pytestmark = pytest.mark.integration
 POOL_SIZE = 4
@@ -152,6 +153,28 @@ async def test_the_recorded_answer_is_recalled_to_the_byte(database_url, databas
     assert [(e.topic.name, codec.encode(e.topic, e.message)) for e in recalled] == [
         (e.topic.name, codec.encode(e.topic, e.message)) for e in answer
     ]
+
+
+async def test_another_revisions_answer_goes_out_again_with_what_this_one_does_not_know(
+    database_url, database, monkeypatch
+):
+    migrate(database_url)
+    newer = changed("ticket", with_field("note", ["null", "string"], default=None))
+    wire = written(newer, values(a_ticket()) | {"note": "later"})
+    log, store = DecisionLog("sizer"), own_store()
+    monkeypatch.setattr(log, "_codec", Codec(store))
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO dispatch_decisions (stage, input_id, topics, payloads)"
+            " VALUES ('sizer', 'selection-1', %s, %s)",
+            (["tickets"], [wire]),
+        )
+    async with database.transaction() as connection:
+        with pytest.raises(UnknownSchema):
+            await log.recall(connection, "selection-1")
+        store.learn(exported("ticket", newer))
+        (kept,) = await log.recall(connection, "selection-1")
+    assert (kept.message, kept.wire) == (a_ticket(), wire)
 
 
 async def test_the_first_answer_stays_and_the_second_is_told_so(database_url, database):
