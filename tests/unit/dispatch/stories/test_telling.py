@@ -9,7 +9,7 @@ from dispatch.stories.health_report import health_report
 from dispatch.stories.story import Library
 from dispatch.stories.telling import tell
 from kernel.contracts.messages import OrderStatus, RejectionCode
-from kernel.contracts.topics import REJECTIONS, SELECTIONS, SIGNALS
+from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SELECTIONS, SIGNALS
 from kernel.domain.errors import ConfigError
 from kernel.stream.stage import Emission
 from kernel.testing.builders import a_leg, a_selection, a_signal
