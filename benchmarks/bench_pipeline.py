@@ -6,7 +6,11 @@ read by a relay, by a second relay, and by the consumer that measures. What is l
 venue's answers and Postgres.
 
 Open loop: a signal is due every 1/rate s whatever happened to those before, and its time counts from when it was due,
-so that a stalled pipeline cannot hide its own delay (coordinated omission).
+so that a stalled pipeline cannot hide its own delay (coordinated omission). Latency is read from the venue's journal
+afterwards: a reader of the topics beside the pipeline would take the processors from it.
+
+`cpu_ms_per_signal` is user and system time of each process. Latency depends on what else the machine does, so compare
+revisions by this figure, measured in turn.
 """
 
 import asyncio
@@ -16,11 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from hdrh.histogram import HdrHistogram
@@ -40,7 +45,7 @@ _VALUE = b"x" * 220
 
 
 def bench_pipeline(seconds: int = 20) -> dict[str, Any]:
-    """Return latencies in ms (p50, p90, p99, max), the relay's beside them, cold start and memory."""
+    """Return latencies in ms (p50, p90, p99, max), the relay's beside them, CPU times, cold start and memory."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dispatch-bench-") as folder:
         options = StackOptions(run_folder=Path(folder), scanner=False, fill_model="mid", equity=10_000_000)
@@ -51,7 +56,9 @@ def bench_pipeline(seconds: int = 20) -> dict[str, Any]:
             first_fill_s = time.monotonic() - began
             _run(connection, _WARM_UP_SIGNALS, "warm-up")
             relay_ms = asyncio.run(_relay(connection.kafka, seconds * RATE_PER_S))
+            spent_ms = _cpu_ms(stack)
             measured = _run(connection, seconds * RATE_PER_S, "measured")
+            spent_ms = {name: ms - spent_ms[name] for name, ms in _cpu_ms(stack).items()}
             memory_mb = sum(s.rss_bytes for s in part_statuses(stack.state())) // 2**20
     pipeline_ms = _percentiles(_histogram_of(measured["executions"]))
     return {
@@ -62,6 +69,7 @@ def bench_pipeline(seconds: int = 20) -> dict[str, Any]:
         "duplicate_orders": measured["duplicate_orders"],
         "signal_to_order_ms": pipeline_ms,
         f"relay_{HOPS}_hops_ms": relay_ms,
+        "cpu_ms_per_signal": {n: round(ms / measured["signals"], 1) for n, ms in spent_ms.items()},
         "p50_over_relay_p50": round(pipeline_ms["p50"] / relay_ms["p50"], 2),
         "stack_started_s": round(started_s, 1),
         "first_filled_order_s": round(first_fill_s, 1) if first["fills"] else None,
@@ -77,8 +85,23 @@ def _run(connection: Any, count: int, name: str) -> dict[str, Any]:
         settle_s=60.0,
         show=lambda _story: None,
         run_id=f"{name}-{SystemClock().now().isoformat()}",
+        live=False,
     )
     return asyncio.run(run.execute())
+
+
+def _cpu_ms(stack: LocalStack) -> dict[str, float]:
+    """Return the CPU time each part has used, its children's included; an ended child's counts with its parent's."""
+    spent: dict[str, float] = {}
+    for part in stack.parts:
+        process = psutil.Process(part.child.pid)
+        spent[part.name] = 0.0
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                times = one.cpu_times()
+                ended = times.children_user + times.children_system if one is process else 0.0
+                spent[part.name] += 1000 * (times.user + times.system + ended)
+    return spent
 
 
 async def _relay(bootstrap: str, count: int) -> dict[str, float]:

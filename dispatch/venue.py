@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from kernel.domain.errors import VenueUnavailable
+from kernel.runtime.clock import VENUE_CLOCK_HEADER, VenueClock
 
 _DEADLINE_S = 10.0
 _JOURNAL_PAGE = 10_000
@@ -32,9 +33,13 @@ class AccountFigures:
 
 
 class SimulatedVenue:
-    """A simulator at `url`. Use as an async context manager: one connection serves all calls."""
+    """A simulator at `url`. Use as an async context manager: one connection serves all calls.
+
+    `clock` runs on from the time its last answer told.
+    """
 
     def __init__(self, url: str) -> None:
+        self.clock = VenueClock()
         self._client = httpx.AsyncClient(base_url=url, timeout=_DEADLINE_S, headers=_ANY_KEYS)
 
     async def __aenter__(self) -> Self:
@@ -90,4 +95,5 @@ class SimulatedVenue:
             answer.raise_for_status()
         except httpx.HTTPError as e:
             raise VenueUnavailable(f"the simulator did not answer {method} {path}: {e}") from e
+        self.clock.observe_header(answer.headers.get(VENUE_CLOCK_HEADER))
         return answer.json() if answer.content else None

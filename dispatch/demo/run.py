@@ -41,6 +41,8 @@ class DemoRun:
     show: Callable[[Story], None]
     #: Tells parallel runs of the same plan apart: signal ids derive from it.
     run_id: str
+    #: False reads the topics only after all was sent: whoever measures must not take the processors from the measured.
+    live: bool = True
     records: list[StoredRecord] = field(default_factory=list)
 
     async def execute(self) -> dict[str, Any]:
@@ -57,9 +59,13 @@ class DemoRun:
         async with venue, publisher, LogReader(connection.kafka, topics) as reader:
             await reader.to_now()
             at_start = await venue.account()
-            following = asyncio.create_task(follower.follow(reader))
+            watching = asyncio.Event()
+            if self.live:
+                watching.set()
+            following = asyncio.create_task(follower.follow(reader, watching))
             try:
                 await self._send_all(venue, publisher, params, follower, intended_at)
+                watching.set()
                 await follower.until_accounted(set(intended_at), self.settle_s)
                 await follower.until_settled(set(intended_at), _REST_S)
                 follower.show_working()
@@ -86,7 +92,7 @@ class DemoRun:
                 await venue.jump(planned.market_at)
                 schedule.restart()
             due_at = await schedule.next()
-            signal = self._signal(planned, origin, params, await venue.now())
+            signal = self._signal(planned, origin, params, venue.clock.now())
             intended_at[signal.meta.id] = due_at
             await publisher.publish([Emission(SIGNALS, signal)])
             if planned.market_at is not None:
@@ -138,7 +144,8 @@ class _Follower:
         self._settled: set[str] = set()
         self._news = asyncio.Event()
 
-    async def follow(self, reader: LogReader) -> None:
+    async def follow(self, reader: LogReader, watching: asyncio.Event) -> None:
+        await watching.wait()
         async for record in reader.follow():
             self._records.append(record)
             story = self._library.add(record)
