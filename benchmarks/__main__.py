@@ -6,12 +6,13 @@ import sys
 from typing import Any
 
 from benchmarks.bench_pipeline import bench_pipeline
+from benchmarks.bench_replay import bench_replay
 from benchmarks.bench_scoring import bench_scoring
 
 
 def main() -> None:
     figures: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
-    for name, bench in (("scoring", bench_scoring), ("pipeline", bench_pipeline)):
+    for name, bench in (("scoring", bench_scoring), ("replay", bench_replay), ("pipeline", bench_pipeline)):
         print(f"{name} …", file=sys.stderr, flush=True)
         figures[name] = bench()
     json.dump(figures, sys.stdout, indent=2)
