@@ -138,6 +138,8 @@ def test_the_page_of_a_refused_signal_begins_with_the_reasons() -> None:
     page = page_of(decided("one", WIDE))
     assert page.headings[0] == "The no selector"
     assert "SPREAD_TOO_WIDE: spread 12.2%, must be below 10%" in page.text
+    of_the_sizer = page_of(sized(decided("one", GOOD), equity="900"))
+    assert of_the_sizer.headings[:2] == ["The no sizer", "The contract selector"]
 
 
 def test_a_story_that_has_only_begun_is_a_page_as_well() -> None:
