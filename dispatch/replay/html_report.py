@@ -34,7 +34,7 @@ def replay_page(results: Sequence[StageResult], asked: Asked) -> str:
         _asked(asked),
         *(_stage(result, asked, filters[result.stage]) for result in results),
         lead=verdict,
-        footer=f"dispatch replay, {shown(asked.at.replace(microsecond=0))}. Nothing was traded and nothing written.",
+        footer=f"dispatch replay, {shown(asked.at.replace(microsecond=0))}. Nothing was traded.",
         style=STYLE + "\n".join(filter_style(each) for each in filters.values()),
     )
 
@@ -128,9 +128,10 @@ def _differing(result: StageResult, asked: Asked, filters: Sequence[Filter]) -> 
     yield tag("h3", f"The {len(rows)} that differ")
     yield from map(filter_bar, filters)
     yield tag("p", "None is both.", class_="nothing")
+    sides = ("then", "now") if asked.against is None else ("this code", asked.against.label)
     for i, row in enumerate(rows):
         classes = ["row", *(each.class_of(each.values[i]) for each in filters)]
-        yield html_row(row, asked.params.selector.scoring, " ".join(classes))
+        yield html_row(row, asked.params.selector.scoring, sides, " ".join(classes))
 
 
 def _different(result: StageResult) -> list[Row]:

@@ -50,8 +50,8 @@ def change_of(row: Row) -> Change:
     return Change.SWAPPED if found.contracts_swapped else Change.FIGURES
 
 
-def html_row(row: Row, scoring: ScoringParams, class_: str) -> Html:
-    """Return a differing input, folded; `class_` is what filters know it by."""
+def html_row(row: Row, scoring: ScoringParams, sides: tuple[str, str], class_: str) -> Html:
+    """Return a differing input, folded; `sides` names its two answers, `class_` is what filters know it by."""
     change = change_of(row)
     meta = row.message.meta
     head = join(
@@ -63,9 +63,9 @@ def html_row(row: Row, scoring: ScoringParams, class_: str) -> Html:
     place = None if row.offset is None else f"partition {row.partition}, offset {row.offset}"
     body = join(
         None if row.note is None else note(row.note, tone="warn"),
-        _figures(row.differences),
-        _scores(row, scoring),
-        _arithmetic(row),
+        _figures(row.differences, sides),
+        _scores(row, scoring, sides),
+        _arithmetic(row, sides),
         facts(("signal", code(meta.correlation_id)), ("input", code(meta.id)), ("in the log", place)),
     )
     return tag("details", tag("summary", head), body, class_=class_)
@@ -76,16 +76,16 @@ def _answers(row: Row) -> Content:
     return f"{then}, in other figures" if then == now else join(then, " → ", now)
 
 
-def _figures(differences: Sequence[Difference]) -> Html | None:
+def _figures(differences: Sequence[Difference], sides: tuple[str, str]) -> Html | None:
     rows = [
         (code(d.path), shown(d.recorded), shown(d.replayed), moved(d.recorded, d.replayed))
         for d in differences
         if d.path != "answer"
     ]
-    return table(("figure", "then", "now", "moved"), rows, right=(1, 2, 3)) if rows else None
+    return table(("figure", *sides, "moved"), rows, right=(1, 2, 3)) if rows else None
 
 
-def _scores(row: Row, scoring: ScoringParams) -> Html | None:
+def _scores(row: Row, scoring: ScoringParams, sides: tuple[str, str]) -> Html | None:
     """Return the parts of the scores then and now, side by side; None where neither answer has one."""
     then, now = _score(row.recorded), _score(row.replayed)
     if then == now:
@@ -104,7 +104,7 @@ def _scores(row: Row, scoring: ScoringParams) -> Html | None:
         for name, most in points.items()
         for scale in [max(most, *(getattr(score, name) for score in (then, now) if score is not None))]
     ]
-    head = ("score", "then", "", "now", "")
+    head = ("score", sides[0], "", sides[1], "")
     return table(head, rows, right=(1, 3), marked=(len(rows) - 1,))
 
 
@@ -129,14 +129,14 @@ def _score(emissions: Sequence[Emission[Any]]) -> QualityScore | None:
         return None
 
 
-def _arithmetic(row: Row) -> Html:
+def _arithmetic(row: Row, sides: tuple[str, str]) -> Html:
     """Return both answers as a story tells them; folded where the figures say it already."""
-    sides = (("then", row.recorded), ("now", row.replayed))
+    answers = zip(sides, (row.recorded, row.replayed), strict=True)
     figures = any(d.path != "answer" for d in row.differences)
     return tag(
         "details",
         tag("summary", "the arithmetic of both"),
-        tag("div", *(_side(name, emissions) for name, emissions in sides), class_="sides"),
+        tag("div", *(_side(name, emissions) for name, emissions in answers), class_="sides"),
         open=None if figures else "",
     )
 
