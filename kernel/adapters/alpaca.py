@@ -185,9 +185,8 @@ def _json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return json.loads(
-            body
-        )  # takes NaN, as some servers write it: a bad figure costs its contract, not the chain
+        # Python's own takes NaN, which some servers write: a bad figure costs its contract, not the chain.
+        return json.loads(body)
 
 
 def _typed(error: APIError) -> VenueUnavailable | VenueRefused:
