@@ -14,7 +14,7 @@ STAGES := signals selector sizer executor
 LOCKS := deploy/locks
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --annotation-style line --custom-compile-command "make lock"
-FAST_TESTS := tests/unit tests/properties tests/stages tests/contracts tests/architecture
+FAST_TESTS := tests/unit tests/properties tests/stages tests/contracts tests/replay tests/architecture
 ARGS ?=
 
 .PHONY: help
@@ -77,7 +77,7 @@ schemas: setup ## models against schemas, schemas against their history
 test: setup ## every test, with real Kafka and Postgres (TEST_BACKEND=embedded|containers|external)
 	$(BIN)/pytest $(ARGS)
 
-test-fast: setup ## tests without servers: unit, properties, stages, contracts, architecture
+test-fast: setup ## tests without servers: unit, properties, stages, contracts, cases, architecture
 	$(BIN)/pytest $(FAST_TESTS) $(ARGS)
 
 test-integration: setup ## tests that need real Kafka or Postgres

@@ -88,7 +88,7 @@ class Case(_Part):
             return parse_params(json.dumps(self.parameters), name)
         except ConfigError as e:
             raise ConfigError(
-                f'{e}: mend it under "parameters" in the file, for this code needs it so'
+                f"{e}: the code's parameters have changed; --bless brings the case's up to them"
             ) from None
 
 

@@ -12,6 +12,7 @@ import typer
 
 from dispatch.cases.blessing import bless
 from dispatch.cases.case import Case, load_case, save_case
+from dispatch.cases.parameters import in_todays_form
 from dispatch.cases.recording import Recorded, make_case, read_range
 from dispatch.cases.running import run_case
 from dispatch.commands.range_options import Offsets, Since, Trace, Until, span_of
@@ -26,6 +27,7 @@ from dispatch.replay.telling import show, to_document
 from dispatch.stories.parameters import known_params
 from kernel.domain.errors import ConfigError
 from kernel.domain.params import TradingParams
+from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings
 
 app = typer.Typer(
@@ -79,7 +81,8 @@ def run(
         raise ConfigError("--bless takes answers to the case's own parameters as the truth: leave out --set")
     only_results_speak()
     revision = ServiceSettings.from_env(os.environ).code_revision()
-    ran = [_run(file, changes, revision) for file in files]
+    present = load_params(ServiceSettings.from_env(os.environ).params_file) if blessing else None
+    ran = [_run(file, changes, revision, present) for file in files]
     if as_json:
         write_json({"cases": [_document(each, changes) for each in ran]})
     else:
@@ -94,9 +97,10 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class _Ran:
-    """A case decided again."""
+    """A case decided again: as it was kept, and as it was run."""
 
     file: Path
+    kept: Case
     case: Case
     results: list[StageResult]
 
@@ -130,9 +134,15 @@ def _in_force(recorded: Recorded, given: Path | None) -> TradingParams:
     return found.params
 
 
-def _run(file: Path, settings: Sequence[str], revision: str) -> _Ran:
-    case = load_case(file)
-    return _Ran(file, case, asyncio.run(run_case(case, file, settings=settings, revision=revision)))
+def _run(file: Path, settings: Sequence[str], revision: str, present: TradingParams | None) -> _Ran:
+    """Decide a case again. With `present` its parameters are first brought into the form that these have."""
+    kept = load_case(file)
+    case = kept
+    if present is not None:
+        parameters = in_todays_form(kept.parameters, present.model_dump(mode="json"))
+        case = kept.model_copy(update={"parameters": parameters})
+    results = asyncio.run(run_case(case, file, settings=settings, revision=revision))
+    return _Ran(file, kept, case, results)
 
 
 def _document(ran: _Ran, settings: Sequence[str]) -> dict[str, Any]:
@@ -158,6 +168,6 @@ def _bless(ran: _Ran, revision: str) -> None:
         blessed = bless(ran.case, ran.results, revision)
     except ConfigError as e:
         raise ConfigError(f"{ran.file}: {e}") from None
-    if blessed.changed:
+    if blessed.case != ran.kept:
         save_case(ran.file, blessed.case)
     err.print(f"{ran.file}: {blessed.changed} answers changed; review the diff", markup=False)
