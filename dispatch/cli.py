@@ -23,6 +23,7 @@ COMMANDS = {
     "trace": "dispatch.commands.trace:trace",
     "report": "dispatch.commands.report:report",
     "replay": "dispatch.commands.replay:replay",
+    "shadow": "dispatch.commands.shadow:shadow",
     "case": "dispatch.commands.case:app",
     "topics": "dispatch.commands.topics:app",
     "schemas": "dispatch.commands.schemas:app",

@@ -11,10 +11,18 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def back(now: datetime, text: str) -> datetime:
     """Return the moment that span `text` before `now`; raises ConfigError on text that is no span."""
-    match = _SPAN.match(text)
-    if match is None:
-        raise ConfigError(f"--since: {text!r} is no span; examples: 30m, 1h, 2d")
     try:
-        return now - timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
+        return now - length(text, "--since")
     except OverflowError:
         raise ConfigError(f"--since: {text} is before the calendar begins") from None
+
+
+def length(text: str, option: str) -> timedelta:
+    """Return how long span `text` is; raises ConfigError, naming `option`, on text that is no span."""
+    match = _SPAN.match(text)
+    if match is None:
+        raise ConfigError(f"{option}: {text!r} is no span; examples: 30m, 1h, 2d")
+    try:
+        return timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
+    except OverflowError:
+        raise ConfigError(f"{option}: {text} is longer than the calendar") from None

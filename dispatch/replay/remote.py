@@ -78,6 +78,7 @@ class Worker:
             stderr=self._words,
             cwd=self._code.folder,
             env=worker_environment(self._code, os.environ),
+            start_new_session=True,  # Ctrl-C is for us: a worker ends when its pipe does
         )
         return self
 

@@ -43,11 +43,12 @@ def _stage_document(result: StageResult) -> dict[str, Any]:
         "digest": result.digest,
         "seconds": round(result.seconds, 3),
         "effect": asdict(effect(result.rows)),
-        "rows": [_row_document(row) for row in result.rows],
+        "rows": [row_document(row) for row in result.rows],
     }
 
 
-def _row_document(row: Row) -> dict[str, Any]:
+def row_document(row: Row) -> dict[str, Any]:
+    """Return an input with both answers and every difference."""
     meta = row.message.meta
     return {
         "input_id": meta.id,

@@ -38,8 +38,10 @@ def topic_names(prefix: str = DEFAULT_PREFIX) -> list[str]:
     return [*messages, *(t.dead_name(prefix) for t in CONSUMED_TOPICS), prefix + SCHEMAS]
 
 
-async def create_topics(bootstrap_servers: str, settings: TopicSettings) -> list[str]:
-    """Create the topics that are missing; returns their names. Existing ones are left as they are."""
+async def create_topics(
+    bootstrap_servers: str, settings: TopicSettings, names: Collection[str] | None = None
+) -> list[str]:
+    """Create the topics that are missing, all or those of `names`; returns theirs. Existing ones are left as they are."""
     wanted = [
         NewTopic(
             name=name,
@@ -48,6 +50,7 @@ async def create_topics(bootstrap_servers: str, settings: TopicSettings) -> list
             topic_configs=_topic_configs(name, settings),
         )
         for name in topic_names(settings.prefix)
+        if names is None or name in names
     ]
     async with _admin(bootstrap_servers) as admin:
         answer = await admin.create_topics(wanted)

@@ -72,7 +72,7 @@ class LogReader:
             for tp, records in (await self._poll()).items():
                 for record in records:
                     if record.offset < ends[tp]:
-                        yield _stored(record)
+                        yield stored(record)
                 if await self._position(tp) >= ends[tp]:
                     waiting.discard(tp)
 
@@ -81,7 +81,7 @@ class LogReader:
         while True:
             for records in (await self._poll()).values():
                 for record in records:
-                    yield _stored(record)
+                    yield stored(record)
 
     async def to_now(self) -> None:
         """Skip everything written so far."""
@@ -121,7 +121,8 @@ class LogReader:
         return numbers
 
 
-def _stored(record: object) -> StoredRecord:
+def stored(record: object) -> StoredRecord:
+    """Return a record of aiokafka as ours."""
     r: Any = record
     return StoredRecord(
         topic=r.topic,
