@@ -115,7 +115,7 @@ async def read_answers(
             continue
         seen.add(meta.id)
         if replay.decided(message):
-            history.answers[given].append(Emission(topic, message))
+            history.answers[given].append(Emission(topic, message, record.value))
     for answers in history.answers.values():
         first = min(e.message.meta.occurred_at for e in answers)
         answers[:] = [e for e in answers if e.message.meta.occurred_at == first]

@@ -89,7 +89,7 @@ class StageResult:
         for row in self.rows:
             for emission in row.replayed:
                 total.update(emission.topic.name.encode())
-                total.update(codec.encode(emission.topic, _anonymous(emission.message)))
+                total.update(codec.encode_fields(emission.topic, _anonymous(emission.message)))
         return total.hexdigest()
 
 
@@ -168,6 +168,7 @@ def _risk_usd(answer: Message | None) -> Decimal:
     return answer.total_risk_usd if isinstance(answer, Ticket) else Decimal(0)
 
 
-def _anonymous(message: Message) -> Message:
-    meta = message.meta.model_copy(update={"revision": "", "config_hash": ""})
-    return message.model_copy(update={"meta": meta})
+def _anonymous(message: Message) -> dict[str, Any]:
+    fields = message.model_dump()
+    fields["meta"] |= {"revision": "", "config_hash": ""}
+    return fields

@@ -1,6 +1,7 @@
 """What counts as a difference, in one place.
 
 A path is the names from the message down, joined by dots; list elements carry their number (`legs.0.bid`).
+A field that one side's schema does not have yet is no difference either: it could not have said it (see `compare`).
 """
 
 #: Who decided is not what was decided. A replay signs with its own revision and parameters.

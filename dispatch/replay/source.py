@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from dispatch.stories import archive
 from kernel.contracts.topics import DEFAULT_PREFIX, Topic
 from kernel.stream.reader import LogReader, StoredRecord
+from kernel.stream.schemas import learn_writers
 
 
 class Source(Protocol):
@@ -31,12 +32,13 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KafkaSource:
-    """The real topics."""
+    """The real topics. Whatever revisions wrote them is read by the schemas that the log carries."""
 
     bootstrap_servers: str
     prefix: str
+    _learnt: bool = False
 
     @property
     def name(self) -> str:
@@ -48,6 +50,9 @@ class KafkaSource:
     ) -> AsyncIterator[StoredRecord]:
         """See Source; raises TransientError when Kafka does not answer."""
         names = [topic.full_name(self.prefix) for topic in topics]
+        if not self._learnt:
+            await learn_writers(self.bootstrap_servers, self.prefix)
+            self._learnt = True
         async with LogReader(self.bootstrap_servers, names) as reader:
             if since is not None:
                 await reader.since(since)

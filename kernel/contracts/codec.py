@@ -6,13 +6,15 @@ store learn it, then decodes again.
 """
 
 import io
+from collections.abc import Mapping
 from typing import TypeVar, cast
 
 import fastavro
 from pydantic import ValidationError
 
 from kernel.contracts.base import Message
-from kernel.contracts.schema_store import SchemaStore, load_store
+from kernel.contracts.resolution import Schema, unwritten
+from kernel.contracts.schema_store import SchemaStore, WriterSchema, load_store
 from kernel.contracts.topics import Topic
 from kernel.domain.errors import UndecodableMessage, UnknownSchema
 
@@ -32,10 +34,14 @@ class Codec:
 
     def encode(self, topic: Topic[M], message: M) -> bytes:
         """Return the wire bytes of `message` by today's schema of its topic."""
+        return self.encode_fields(topic, message.model_dump())
+
+    def encode_fields(self, topic: Topic[M], fields: Mapping[str, object]) -> bytes:
+        """Return the wire bytes of a message whose fields are given, as `model_dump` gives them."""
         buffer = io.BytesIO()
         buffer.write(MARKER)
         buffer.write(self._store.fingerprints[topic.schema_name])
-        fastavro.schemaless_writer(buffer, self._store.current[topic.schema_name], message.model_dump())
+        fastavro.schemaless_writer(buffer, self._store.current[topic.schema_name], fields)
         return buffer.getvalue()
 
     def decode(self, topic: Topic[M], data: bytes) -> M:
@@ -56,7 +62,7 @@ class Codec:
             raise UndecodableMessage(msg)
         try:
             body = io.BytesIO(data[_HEADER_BYTES:])
-            record = fastavro.schemaless_reader(body, writer.parsed, self._store.current[topic.schema_name])
+            record = fastavro.schemaless_reader(body, *self._schemas(topic.schema_name, data, writer))
         except Exception as e:  # fastavro raises whatever the broken bytes make it stumble on
             msg = f"the body does not fit {writer}: {type(e).__name__}: {e}"
             raise UndecodableMessage(msg) from e
@@ -68,6 +74,20 @@ class Codec:
         except ValidationError as e:
             whose = "" if writer.version is not None else "written by another release, "
             raise UndecodableMessage(whose + _first_problem(writer.name, e)) from e
+
+    def unwritten(self, topic: Topic[M], data: bytes) -> frozenset[str]:
+        """Return the dotted names of fields that today's schema has and the writer of `data`, a message, did not know."""
+        writer, today = self._store.writer(data[2:_HEADER_BYTES]), self._store.current_raw[topic.schema_name]
+        if writer is None or data[2:_HEADER_BYTES] == self._store.fingerprints[topic.schema_name]:
+            return frozenset()
+        return unwritten(today, writer.raw)
+
+    def _schemas(self, name: str, data: bytes, writer: WriterSchema) -> tuple[Schema, Schema | None]:
+        """Return the schemas to read with: the writer's and today's, or today's alone where that lays out the same bytes."""
+        today = self._store.current[name]
+        if data[2:_HEADER_BYTES] == self._store.fingerprints[name]:
+            return today, None  # there is nothing to resolve, which takes a third of the time
+        return writer.parsed, today
 
     def _unknown(self, fingerprint: bytes) -> UnknownSchema:
         said = (

@@ -1,6 +1,6 @@
 """Whether a reader with one schema can take in what another wrote, place by place, by the rules of Avro's resolution.
 
-Entry points: `obstacles` (one direction), `named_types`.
+Entry points: `obstacles` (one direction), `unwritten`, `named_types`.
 1. No obstacle means: every record of the writer is read, and no value changes its meaning on the way.
 2. That is stricter than Avro where Avro would let a value be misread: another logical type, precision or scale, and
    text read as bytes or back.
@@ -60,6 +60,11 @@ class Obstacle:
 def obstacles(reader: Schema, writer: Schema) -> list[Obstacle]:
     """Return what keeps a reader with the schema `reader` from the records of `writer`; empty when nothing does."""
     return list(_between(reader, writer, "", (named_types(reader), named_types(writer))))
+
+
+def unwritten(reader: Schema, writer: Schema) -> frozenset[str]:
+    """Return the dotted names of the fields a reader has and the writer does not: what it reads there is a default."""
+    return frozenset(_unwritten(reader, writer, "", (named_types(reader), named_types(writer))))
 
 
 def named_types(schema: Any) -> dict[str, Schema]:
@@ -136,6 +141,34 @@ def _inside(wanted: Schema, given: Schema, place: str, known: _Known) -> Iterato
             yield from _between(field["type"], written[field["name"]], inner, known)
         elif "default" not in field:
             yield Obstacle(Kind.FIELD, inner, type_name(field["type"]), "nothing")
+
+
+def _unwritten(reader: Any, writer: Any, place: str, known: _Known) -> Iterator[str]:
+    for wanted, given in _records_in_both(reader, writer, known):
+        written = {field["name"]: field["type"] for field in given["fields"]}
+        for field in wanted["fields"]:
+            inner = f"{place}.{field['name']}".lstrip(".")
+            if field["name"] in written:
+                yield from _unwritten(field["type"], written[field["name"]], inner, known)
+            else:
+                yield inner
+
+
+def _records_in_both(reader: Any, writer: Any, known: _Known) -> Iterator[tuple[Schema, Schema]]:
+    """Yield the records at one place of two schemas, each with its namesake: bare, in a union, in an array or a map."""
+    wanted, given = (_records_at(side, types) for side, types in zip((reader, writer), known, strict=True))
+    for name in wanted.keys() & given.keys():
+        yield wanted[name], given[name]
+
+
+def _records_at(schema: Any, types: Mapping[str, Schema]) -> dict[str, Schema]:
+    if isinstance(schema, list):
+        return {name: record for branch in schema for name, record in _records_at(branch, types).items()}
+    definition = described(schema, types)
+    if definition["type"] == "record":
+        return {_short(definition): definition}
+    inner = definition.get("items", definition.get("values"))
+    return {} if inner is None else _records_at(inner, types)
 
 
 def _between_unions(reader: Any, writer: Any, place: str, known: _Known) -> Iterator[Obstacle]:

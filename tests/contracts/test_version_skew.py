@@ -15,7 +15,7 @@ from pydantic import create_model
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
 from kernel.contracts.evolution import pair_problems
-from kernel.contracts.resolution import Schema, named_types
+from kernel.contracts.resolution import Schema, named_types, unwritten
 from kernel.contracts.schema_store import load_store
 from kernel.contracts.topics import Topic
 from kernel.domain.errors import UndecodableMessage
@@ -204,3 +204,13 @@ def test_every_version_there_ever_was_reads_every_other(topic: Topic[Any], messa
         assert {k: v for k, v in read.items() if k in written_fields} == {
             k: same[k] for k in read if k in same
         }
+
+
+def test_fields_a_writer_did_not_know_are_named_inside_records_lists_and_unions_too() -> None:
+    reader = changed("ticket", with_field("note", ["null", "string"], default=None))
+    named_types(reader)["Leg"]["fields"].append(
+        {"name": "gamma", "type": ["null", "double"], "default": None}
+    )
+    writer = changed("ticket", lambda schema: None)
+    assert unwritten(reader, writer) == {"note", "legs.gamma"}
+    assert unwritten(writer, reader) == unwritten(writer, writer) == frozenset()
