@@ -76,10 +76,10 @@ class Debugging:
 
 def ask_at_terminal() -> str:
     """Return the line a person types; the end of input and Ctrl-C mean stop."""
-    err.print(_KEYS, end="", markup=False)
     # asyncio.run takes the first Ctrl-C to cancel its task, which waits right here.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        err.print(_KEYS, end="", markup=False)
         line = sys.stdin.readline()
     except KeyboardInterrupt:
         err.print()
