@@ -11,8 +11,10 @@ Entry points: `price_bounds`, `Sizing`.
    buying power.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from kernel.contracts.parts import BoundBy
 from kernel.domain.money import (
@@ -47,7 +49,7 @@ def price_bounds(mid: Decimal, ask: Decimal, params: SizerParams) -> PriceBounds
     return PriceBounds(limit, max(floor_to_tick(min(ask, collar), params.tick_usd), limit))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizing:
     """The whole arithmetic of one size; amounts in USD, prices in USD per share."""
 
@@ -70,8 +72,8 @@ class Sizing:
     def cost_per_contract_usd(self) -> Decimal:
         return usd_per_contract(self.prices.ceiling)
 
-    @property
-    def bounds(self) -> dict[BoundBy, int]:
+    @cached_property
+    def bounds(self) -> Mapping[BoundBy, int]:
         """Contracts each constraint allows, in the order in which ties are named."""
         return {
             BoundBy.RISK_BUDGET: floor_to_contracts(self.budget.budget_usd, self.max_loss_per_contract_usd),
