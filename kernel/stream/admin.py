@@ -84,14 +84,13 @@ async def groups_reading(bootstrap_servers: str, topics: Collection[str]) -> dic
     """Return those of `topics` (full names) a consumer group reads or has read, with the name of one such group."""
     found: dict[str, str] = {}
     async with _admin(bootstrap_servers) as admin:
-        groups = [group for group, *_ in await admin.list_consumer_groups()]
-        for group in groups:
+        for group, *_ in await admin.list_consumer_groups():
             committed = {tp.topic for tp in await admin.list_consumer_group_offsets(group)}
-            found |= {topic: group for topic in committed if topic in topics}
-        for answer in await admin.describe_consumer_groups(groups) if groups else []:
-            for _, group, _, _, _, members, *_ in answer.groups:
-                assigned = {topic for member in members for topic in _assigned(member[-1])}
-                found |= {topic: group for topic in assigned if topic in topics}
+            # One by one: aiokafka 0.14 leaves four bytes of each group unread and stumbles over the second.
+            (answer,) = await admin.describe_consumer_groups([group])
+            members = answer.groups[0][5]
+            assigned = {topic for member in members for topic in _assigned(member[-1])}
+            found |= {topic: group for topic in committed | assigned if topic in topics}
     return found
 
 
