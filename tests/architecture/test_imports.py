@@ -41,6 +41,10 @@ BREAKS = {
         "import services.executor.adapters.alpaca_broker",
         "Deciding again reaches no venue, no database and no broker",
     ),
+    "dispatch/shadow/run.py": (
+        "import services.executor.adapters.alpaca_broker",
+        "A shadow reaches no venue and no database",
+    ),
     "dispatch/cli.py": ("import kernel.testing.builders", "Test helpers stay out of production"),
     "services/executor/core/orders.py": ("import services.executor.app", "No cycles"),
 }

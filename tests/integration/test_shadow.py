@@ -1,18 +1,17 @@
 """A shadow on a real Kafka, beside recorded decisions of the live stages that arrive while it follows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dispatch.replay.deciding import replay_of
 from dispatch.replay.results import Status
-from dispatch.replay.revisions import Code, code_of, this_code
+from dispatch.replay.revisions import this_code
 from dispatch.shadow.join import Rules
 from dispatch.shadow.naming import Names
 from dispatch.shadow.run import Plan, Shadow
@@ -21,7 +20,8 @@ from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS, T
 from kernel.domain.errors import ConfigError
 from kernel.runtime.clock import SystemClock
 from kernel.runtime.health import Health
-from kernel.stream.admin import TopicSettings, create_topics, group_lag, groups_reading, list_topics
+from kernel.stream.admin import TopicSettings, create_topics, groups_reading, list_topics
+from kernel.stream.group import GroupReader
 from kernel.stream.producer import KafkaPublisher
 from kernel.stream.reader import LogReader
 from kernel.stream.stage import Emission
@@ -47,6 +47,11 @@ class Live:
         self._publisher = publisher
         self._pipeline = RecordedPipeline()
         self._count = 0
+
+    @property
+    def group(self) -> str:
+        """The group of the shadow `next` of the selector."""
+        return f"{self.prefix}shadow.next.selector"
 
     async def decides(self, *rows: Row) -> list[Emission[Any]]:
         """Return all that one signal leads to; nothing is written yet."""
@@ -114,7 +119,7 @@ async def following(plan: Plan) -> AsyncIterator[Shadow]:
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not true():
+        while not true():  # noqa: ASYNC110 - the one that moves is another process, or a broker
             await asyncio.sleep(0.05)
 
 
@@ -143,3 +148,120 @@ async def test_what_the_live_stage_decides_is_decided_the_same_and_written_to_to
         f"{own}rejections",
         f"{own}schemas",
     }
+
+
+async def test_a_changed_parameter_is_found_on_the_decisions_it_touches_and_no_other(live: Live) -> None:
+    plan = plan_of(live, settings=("selector.min_score=90",))
+    async with following(plan) as shadow:
+        for row in (GOOD, WORSE, GOOD):
+            await live.sends(row)
+        await compared(shadow, 3)
+    tally = shadow.tally
+    assert tally.counts == {Status.SAME: 2, Status.CHANGED: 1}
+    (row,) = tally.differing
+    assert row.replayed[0].message.code == "SCORE_BELOW_MINIMUM"
+    assert (tally.effect.now_refused, round(tally.agreement_pct or 0, 1)) == (1, 66.7)
+    assert not tally.holds(67)
+    assert tally.holds(66)
+
+
+@pytest.mark.parametrize("order", ["answers first", "evidence last"])
+async def test_input_evidence_and_answer_come_in_any_order(live: Live, order: str) -> None:
+    stories = [await live.decides(row) for row in (GOOD, WORSE, GOOD)]
+    everything = [emission for story in stories for emission in story]
+    last = SIGNALS if order == "answers first" else EVIDENCE
+    async with following(plan_of(live)) as shadow:
+        await live.writes([e for e in everything if e.topic is not last])
+        await until(lambda: shadow.standing.waiting == (0 if last is SIGNALS else 3))
+        assert shadow.tally.compared == 0
+        await live.writes([e for e in everything if e.topic is last])
+        await compared(shadow, 3)
+    assert shadow.tally.counts == {Status.SAME: 3}
+
+
+async def test_the_sizer_is_shadowed_on_what_the_live_selector_gives_it(live: Live) -> None:
+    async with following(plan_of(live, "sizer", settings=("sizer.tiers.large.risk_pct=2",))) as shadow:
+        await live.sends(GOOD)
+        await live.sends(Row(day_volume=1))
+        await compared(shadow, 1)
+    assert shadow.tally.effect.risk_usd_replayed == 2 * shadow.tally.effect.risk_usd_recorded
+    tickets = await live.read(f"shadow.next.{live.prefix}tickets")
+    assert [Codec().decode(TICKETS, value).contracts for value in tickets] == [8]
+
+
+async def test_a_restart_goes_on_where_it_stopped_and_counts_nothing_twice(live: Live) -> None:
+    stories = [await live.decides(row) for row in (GOOD, WORSE, GOOD, GOOD)]
+    async with following(plan_of(live)) as first:
+        await live.writes(stories[0])
+        await live.writes(
+            stories[1][:1]
+        )  # its signal, and nothing more yet: what follows cannot be committed
+        await live.writes(stories[2])
+        await until(lambda: first.tally.compared == 1 and first.standing.waiting == 1)
+        assert first.standing.lag > 0
+    await live.writes(stories[1][1:])
+    await live.writes(stories[3])
+    async with following(plan_of(live)) as second:
+        await compared(second, 3)
+    assert (first.tally.counts, second.tally.counts) == ({Status.SAME: 1}, {Status.SAME: 3})
+    written = [
+        Codec().decode(SELECTIONS, v).meta.id for v in await live.read(f"shadow.next.{live.prefix}selections")
+    ]
+    assert len(set(written)) == 4
+
+
+async def test_two_shadows_of_different_revisions_do_not_disturb_each_other_or_the_live_group(
+    live: Live,
+) -> None:
+    async with (
+        following(plan_of(live)) as one,
+        following(plan_of(live, revision="other", settings=("selector.min_score=90",))) as other,
+    ):
+        await live.sends(GOOD)
+        await live.sends(WORSE)
+        await compared(one, 2)
+        await compared(other, 2)
+    assert (one.tally.agreement_pct, other.tally.agreement_pct) == (100, 50)
+    readers = await groups_reading(live.kafka, [f"{live.prefix}{t}" for t in ("signals", "evidence")])
+    assert set(readers.values()) <= {live.group, f"{live.prefix}shadow.other.selector"}
+    ours = [f"{prefix}{live.prefix}selections" for prefix in ("", "shadow.next.", "shadow.other.")]
+    assert [len(await live.read(topic)) for topic in ours] == [2, 2, 1]
+
+
+async def test_a_second_shadow_of_the_same_revision_is_refused_and_the_first_goes_on(live: Live) -> None:
+    async with following(plan_of(live)) as first:
+        await live.sends(GOOD)
+        await compared(first, 1)
+        with pytest.raises(ConfigError, match="has another member: this is running already"):
+            async with following(plan_of(live)):
+                pass
+        await live.sends(WORSE)
+        await compared(first, 2)
+
+
+async def test_topics_that_somebody_acts_on_are_refused(live: Live) -> None:
+    async with following(plan_of(live)) as shadow:
+        await live.sends(GOOD)
+        await compared(shadow, 1)
+    topic = f"shadow.next.{live.prefix}selections"
+    async with GroupReader(live.kafka, "careless", [topic]) as reader:
+        await reader.commit(await reader.ends())
+    with pytest.raises(ConfigError, match=f"the group careless reads {topic}"):
+        async with following(plan_of(live)):
+            pass
+
+
+async def test_it_stops_once_enough_was_compared(live: Live) -> None:
+    async with following(plan_of(live, decisions=2)) as shadow:
+        await live.sends(GOOD)
+        await live.sends(GOOD)
+        await compared(shadow, 2)
+
+
+async def test_an_input_the_live_stage_leaves_unanswered_is_pending_and_no_disagreement(live: Live) -> None:
+    rules = Rules(settle=timedelta(0), patience=timedelta(0))
+    async with following(plan_of(live, rules=rules)) as shadow:
+        await live.writes((await live.decides(GOOD))[:1])
+        await until(lambda: shadow.tally.counts[Status.PENDING] == 1)
+    assert shadow.tally.agreement_pct is None
+    assert not shadow.tally.holds(0)
