@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -215,3 +216,10 @@ async def test_a_prefix_under_which_a_group_reads_is_refused(desk: Desk, *, comm
         assert code == 2, err
         assert f"the group {group} reads {topic}" in err
     assert await desk.records(desk.shadow, SELECTIONS) == []
+
+
+async def test_a_replay_that_halts_has_written_what_it_decided_and_leaves_no_reader_open(desk: Desk) -> None:
+    code, err = await desk.dispatch("selector", "--break", "answer.score.total < 80", "--into", desk.shadow)
+    assert code == 0, err
+    assert len(await desk.records(desk.shadow, SELECTIONS)) == 2
+    gc.collect()  # an open consumer that is thrown away warns, and a warning is an error here
