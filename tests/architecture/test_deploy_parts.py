@@ -18,8 +18,6 @@ NEEDED_UNNAMED = {
 }
 #: What the operator names although it is not in the operator's image: `dispatch up` and `demo` need the extra `local`.
 LOCAL_ONLY = parts.names(parts.project()["project"]["optional-dependencies"]["local"])
-#: What the project lists although no code names it yet.
-NAMED_BY_NOBODY = {"msgpack"}
 
 #: Hides every distribution but the allowed ones, then imports what it is told to.
 _IMPORT_WITH_ONLY = """
@@ -68,7 +66,7 @@ def test_a_part_declares_no_distribution_its_code_does_not_name(part: str) -> No
 def test_the_operators_image_has_what_the_parts_and_the_command_need_and_no_more() -> None:
     needed = {name for part in parts.PARTS for name in parts.outside_imports(part)}
     declared = parts.names(parts.requirements("operator"))
-    assert declared - needed - set(NEEDED_UNNAMED) - NAMED_BY_NOBODY == set()
+    assert declared - needed - set(NEEDED_UNNAMED) == set()
 
 
 @pytest.mark.parametrize("part", [*parts.STAGES, "simulator"])
