@@ -51,6 +51,20 @@ def demo_params_file(environ: Mapping[str, str] = os.environ) -> Path:
     return folder.with_name(f"{folder.name}-params.json")
 
 
+def params_file_here(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the trading parameters to decide with: those the environment names, else those of what would be read.
+
+    That is the running stack, else the last demo, which may have had to widen them.
+    """
+    own = ServiceSettings.from_env(environ).params_file
+    if "DISPATCH_PARAMS_FILE" in environ or "KAFKA_BOOTSTRAP_SERVERS" in environ:
+        return own
+    state, demo = running_stack(environ), demo_params_file(environ)
+    if state is not None:
+        return ServiceSettings.from_env({**environ, **state.environment}).params_file
+    return demo if demo.exists() else own
+
+
 def running_stack(environ: Mapping[str, str] = os.environ) -> StackState | None:
     """Return the state of the stack of this folder, or of a demo kept running, or None."""
     return read_state(default_run_folder(environ)) or read_state(demo_folder(environ))

@@ -14,6 +14,7 @@ from rich.progress import Progress, TaskID
 
 from dispatch.commands.range_options import Offsets, Since, Trace, Until, span_of
 from dispatch.commands.replay_options import Break, Halt, Html, Into, Rev, Speed, Step, Workers
+from dispatch.connection import params_file_here
 from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.html import save_page
 from dispatch.replay.asked import Asked
@@ -63,8 +64,8 @@ def replay(
 ) -> None:
     """Decide again what was decided, from the log alone, and show what differs. Exit code 1 where anything does."""
     span = span_of(since, until, trace, offsets)
-    changes, own = settings or [], ServiceSettings.from_env(os.environ)
-    filed, revision = load_params(own.params_file), own.code_revision()
+    changes, revision = settings or [], ServiceSettings.from_env(os.environ).code_revision()
+    filed = load_params(params_file_here(os.environ))
     params = with_overrides(filed, changes)
     replays = {name: replay_of(name, params, revision) for name in stages_named(stage)}
     debugging = Debugging(speed=speed, step=step, until=halt, condition=condition)
