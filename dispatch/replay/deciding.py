@@ -23,10 +23,16 @@ STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An input and what was seen when it was decided."""
+    """An input and what was seen when it was decided.
+
+    `wire` is the input as the log has it, where that is at hand, and `recorded` what was answered then: who decides
+    elsewhere need not send again what is known here.
+    """
 
     message: Message
     evidence: Evidence | None
+    wire: bytes | None = None
+    recorded: Emissions = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,11 @@ class Decided:
 
 class Decider(Protocol):
     """Decides many questions, each by itself."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls of `decide` it works on at once."""
+        ...
 
     async def decide(self, questions: Sequence[Question]) -> Sequence[Decided]:
         """Return one answer per question, in their order."""
@@ -58,6 +69,8 @@ def replay_of(stage: str, params: TradingParams, revision: str) -> Replay[Any]:
 
 class LocalDecider:
     """The stage object of this code."""
+
+    in_flight = 1
 
     def __init__(self, stage: Replay[Any]) -> None:
         self._stage = stage

@@ -4,8 +4,10 @@ A frame is four bytes, the length of what follows (big endian), and one msgpack 
 different revisions, so a map may hold keys the other does not know, and it ignores them.
 1. Parent: `hello` (protocol, stage, params, set, schemas). Worker: protocol, revision, config_hash, code, schemas; or
    error, one line, and it ends.
-2. Parent: `decide`, pairs of wire bytes of an input and its evidence (nil: none). Worker: `answers`, as many maps, in
-   order, with emissions (pairs of topic name and wire bytes), unrecorded or failed.
+2. Parent: `decide`, triples: the wire bytes of an input, those of its evidence (nil: none), and the revision and
+   config_hash to sign the answer with (nil: the worker's own), so that an answer that is what was recorded is so byte by
+   byte. Worker: `answers`, as many maps, in order, with emissions (pairs of topic name and wire bytes), unrecorded or
+   failed.
 3. The parent closes the pipe; the worker ends.
 """
 

@@ -1,9 +1,10 @@
 """Asks workers in processes of their own to decide; see `worker` for the other end, `frames` for what is said.
 
 1. A worker gets no address and no key: its environment is made anew, from a short list.
-2. What is asked is written as this revision writes, and the worker is told its schemas. A field that only a newer
-   revision knows does not get through: of two revisions, the newer one should ask.
-3. A worker that ends, says nonsense or is silent for too long is a WorkerFailed with its last words. Whatever happens, no
+2. Evidence is written as this revision writes it, and the worker is told its schemas. A field that only a newer revision
+   knows does not get through: of two revisions, the newer one should ask.
+3. An answer that is the recorded one byte by byte is that one, and is not read again.
+4. A worker that ends, says nonsense or is silent for too long is a WorkerFailed with its last words. Whatever happens, no
    worker outlives the `async with` it was started in.
 """
 
@@ -22,7 +23,7 @@ from dispatch.replay.frames import PROTOCOL, BrokenFrame, receive_frame, to_fram
 from dispatch.replay.revisions import Code
 from kernel.contracts.codec import Codec
 from kernel.contracts.schema_store import load_store
-from kernel.contracts.topics import ALL_TOPICS, EVIDENCE
+from kernel.contracts.topics import ALL_TOPICS, EVIDENCE, Topic
 from kernel.domain.errors import TradingError, UndecodableMessage
 from kernel.stream.replaying import Replay
 from kernel.stream.stage import Emission
@@ -33,6 +34,8 @@ _SILENT_S = 60.0
 _ENDING_S = 5.0
 _LAST_LINES = 5
 _TOPICS = {topic.name: topic for topic in ALL_TOPICS}
+#: An input and its evidence as wire bytes, and whose signature the answer is to have; see `frames`.
+Triple = tuple[bytes, bytes | None, tuple[str, str] | None]
 
 
 class WorkerFailed(TradingError):
@@ -65,7 +68,6 @@ class Worker:
         self._silent_s = silent_s
         self._process: asyncio.subprocess.Process | None = None
         self._words: IO[bytes] | None = None
-        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process that writes to it
@@ -98,13 +100,12 @@ class Worker:
         finally:
             words.close()
 
-    async def decide(self, pairs: Sequence[tuple[bytes, bytes | None]]) -> list[dict[str, Any]]:
-        """Return a map per pair of wire bytes (input, evidence); raises WorkerFailed."""
-        async with self._turn:
-            said = await self._said({"decide": pairs})
+    async def decide(self, asked: Sequence[Triple]) -> list[dict[str, Any]]:
+        """Return a map per question; raises WorkerFailed."""
+        said = await self._said({"decide": asked})
         answers: list[dict[str, Any]] = said.get("answers", [])
-        if len(answers) != len(pairs):
-            raise self._failure(f"gave {len(answers)} answers to {len(pairs)} questions")
+        if len(answers) != len(asked):
+            raise self._failure(f"gave {len(answers)} answers to {len(asked)} questions")
         return answers
 
     async def greet(self) -> Introduction:
@@ -169,7 +170,9 @@ class RemoteDecider:
     """A Decider over workers of one code and one stage. Use as an async context manager."""
 
     def __init__(self, code: Code, errand: Errand, replay: Replay[Any], *, workers: int = 1) -> None:
+        self.in_flight = workers + 1  # one more, so that no worker waits while an answer is read
         self._workers = [Worker(code, errand) for _ in range(workers)]
+        self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._consumes = replay.consumes
         self._codec = Codec()
         self._open = AsyncExitStack()
@@ -181,6 +184,8 @@ class RemoteDecider:
                 await opening.enter_async_context(worker)
             self.introduction, *_ = [await worker.greet() for worker in self._workers]
             self._open = opening.pop_all()
+        for worker in self._workers:
+            self._idle.put_nowait(worker)
         return self
 
     async def __aexit__(
@@ -189,29 +194,39 @@ class RemoteDecider:
         await self._open.__aexit__(kind, error, trace)
 
     async def decide(self, questions: Sequence[Question]) -> Sequence[Decided]:
-        """See Decider: each worker takes a share of the questions. Raises WorkerFailed."""
-        pairs = [self._pair(question) for question in questions]
-        share = -(-len(pairs) // len(self._workers)) or 1
-        shares = [pairs[at : at + share] for at in range(0, len(pairs), share)]
-        asked = [w.decide(part) for w, part in zip(self._workers, shares, strict=False)]
-        return [self._decided(said) for answers in await asyncio.gather(*asked) for said in answers]
+        """See Decider: the worker that is free first takes the questions. Raises WorkerFailed."""
+        asked = [self._asked(question) for question in questions]
+        worker = await self._idle.get()
+        try:
+            answers = await worker.decide(asked)
+        finally:
+            self._idle.put_nowait(worker)
+        return [self._decided(q, said) for q, said in zip(questions, answers, strict=True)]
 
-    def _pair(self, question: Question) -> tuple[bytes, bytes | None]:
-        seen = question.evidence
+    def _asked(self, question: Question) -> Triple:
+        seen, then = question.evidence, question.recorded
         return (
-            self._codec.encode(self._consumes, question.message),
+            question.wire or self._codec.encode(self._consumes, question.message),
             None if seen is None else self._codec.encode(EVIDENCE, seen),
+            (then[0].message.meta.revision, then[0].message.meta.config_hash) if then else None,
         )
 
-    def _decided(self, said: Mapping[str, Any]) -> Decided:
+    def _decided(self, question: Question, said: Mapping[str, Any]) -> Decided:
+        known = {(e.topic.name, e.wire): e for e in question.recorded}
         try:
             emissions = [
-                Emission(_TOPICS[name], self._codec.decode(_TOPICS[name], wire), wire)
+                known.get((name, wire)) or self._read(_TOPICS[name], wire)
                 for name, wire in said.get("emissions", ())
             ]
         except (UndecodableMessage, KeyError) as e:
             return Decided(failed=f"this revision cannot read the other's answer: {e}")
         return Decided(emissions, said.get("unrecorded"), said.get("failed"))
+
+    def _read(self, topic: Topic[Any], wire: bytes) -> Emission[Any]:
+        message = self._codec.decode(topic, wire)
+        signature = {"revision": self.introduction.revision, "config_hash": self.introduction.config_hash}
+        meta = message.meta.model_copy(update=signature)
+        return Emission(topic, message.model_copy(update={"meta": meta}), wire)
 
 
 def worker_environment(code: Code, environ: Mapping[str, str]) -> dict[str, str]:

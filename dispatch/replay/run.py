@@ -5,8 +5,10 @@
 3. In a chain (`selector..sizer`) what a stage decides now is what the next is given.
 """
 
+import asyncio
 import gc
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -138,15 +140,38 @@ class _Run:
         for given in inputs:
             if given.id not in asked:  # the stage before does not give it any more
                 yield row_of(given, history.answers.get(given.id, ()), Decided())
-        async with aclosing(self._seen(asked, history)) as seen:
-            async for batch in _batches(seen, self._at_once):
-                rows = await self._decided([(asked[key], e) for key, e in batch], history, fed is not None)
-                for row in rows:
-                    yield row
-                if not await self._go_on(
-                    [Taken(asked[k], e, r) for (k, e), r in zip(batch, rows, strict=True)]
-                ):
+        async with (
+            aclosing(self._seen(asked, history)) as seen,
+            aclosing(self._in_flight(seen, asked, history, fed is not None)) as taken,
+        ):
+            async for batch in taken:
+                for each in batch:
+                    yield each.row
+                if not await self._go_on(batch):
                     return
+
+    async def _in_flight(
+        self,
+        seen: AsyncIterator[tuple[str, Evidence | None]],
+        asked: Mapping[str, Input],
+        history: History,
+        chained: bool,
+    ) -> AsyncGenerator[list[Taken], None]:
+        """Yield the batches in their order, while as many as the decider can work on are with it."""
+        depth = 1 if self._observers else self._stage.decider.in_flight
+        tasks: deque[asyncio.Task[list[Taken]]] = deque()
+        try:
+            async for batch in _batches(seen, self._at_once):
+                pairs = [(asked[key], evidence) for key, evidence in batch]
+                tasks.append(asyncio.create_task(self._decided(pairs, history, chained)))
+                if len(tasks) == depth:
+                    yield await tasks.popleft()
+            while tasks:
+                yield await tasks.popleft()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _seen(
         self, asked: Mapping[str, Input], history: History
@@ -166,18 +191,21 @@ class _Run:
 
     async def _decided(
         self, batch: Sequence[tuple[Input, Evidence | None]], history: History, chained: bool
-    ) -> list[Row]:
+    ) -> list[Taken]:
         for given, _ in batch:
             for observer in self._observers:
                 await observer.before(given)
-        questions = [Question(given.message, evidence) for given, evidence in batch]
+        recorded = [history.answers.get(given.id, ()) for given, _ in batch]
+        questions = [
+            Question(i.message, e, None if chained or i.record is None else i.record.value, then)
+            for (i, e), then in zip(batch, recorded, strict=True)
+        ]
         answers = await self._stage.decider.decide(questions)
-        rows = []
-        for (given, evidence), decided in zip(batch, answers, strict=True):
-            recorded = history.answers.get(given.id, ())
-            pending = evidence is None and not recorded and not chained
-            rows.append(row_of(given, recorded, decided, pending=pending))
-        return rows
+        taken = []
+        for (given, evidence), then, decided in zip(batch, recorded, answers, strict=True):
+            pending = evidence is None and not then and not chained
+            taken.append(Taken(given, evidence, row_of(given, then, decided, pending=pending)))
+        return taken
 
 
 @contextmanager
@@ -190,6 +218,7 @@ def _rarely_collected() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # or it would walk through all of it right now
         gc.set_threshold(*before)
 
 

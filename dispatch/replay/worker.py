@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import structlog
 
-from dispatch.replay.deciding import Decided, LocalDecider, Question, replay_of
+from dispatch.replay.deciding import LocalDecider, Question, replay_of
 from dispatch.replay.frames import PROTOCOL, read_frame, to_frame
 from dispatch.replay.overrides import with_overrides
 from kernel.contracts.codec import Codec
@@ -25,6 +25,7 @@ from kernel.domain.params import TradingParams
 from kernel.runtime.params import load_params, parse_params
 from kernel.runtime.settings import PROJECT_ROOT, ServiceSettings
 from kernel.stream.replaying import Replay
+from kernel.stream.stage import Emission
 
 
 def main() -> None:
@@ -58,11 +59,13 @@ class Worker:
     async def serve(self, questions: BinaryIO, answers: BinaryIO) -> None:
         """Answer frames of questions until there are no more. Nothing else runs in this loop, so reading may block."""
         while (frame := read_frame(questions)) is not None:
-            decided = [await self._answer(asked, evidence) for asked, evidence in frame["decide"]]
+            decided = [await self._answer(*each) for each in frame["decide"]]
             answers.write(to_frame({"answers": decided}))
             answers.flush()
 
-    async def _answer(self, asked: bytes, evidence: bytes | None) -> dict[str, Any]:
+    async def _answer(
+        self, asked: bytes, evidence: bytes | None, signature: tuple[str, str] | None
+    ) -> dict[str, Any]:
         try:
             question = Question(
                 self._codec.decode(self._consumes, asked),
@@ -71,11 +74,14 @@ class Worker:
         except UndecodableMessage as e:
             return {"failed": f"this revision cannot read what it is asked: {e}"}
         (decided,) = await self._decider.decide([question])
-        return self._document(decided)
-
-    def _document(self, decided: Decided) -> dict[str, Any]:
-        emissions = [[e.topic.name, self._codec.encode(e.topic, e.message)] for e in decided.emissions]
+        emissions = [[e.topic.name, self._wire(e, signature)] for e in decided.emissions]
         return {"emissions": emissions, "unrecorded": decided.unrecorded, "failed": decided.failed}
+
+    def _wire(self, emission: Emission[Any], signature: tuple[str, str] | None) -> bytes:
+        fields = emission.message.model_dump()
+        if signature is not None:
+            fields["meta"] |= dict(zip(("revision", "config_hash"), signature, strict=True))
+        return self._codec.encode_fields(emission.topic, fields)
 
 
 def _greeted(hello: dict[str, Any]) -> tuple[Worker, dict[str, Any]]:

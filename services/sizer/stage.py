@@ -25,6 +25,14 @@ from services.sizer.ports import AccountSource, Budget, LockedBudget
 _log = get_logger()
 
 
+#: Gives the meta of a step.
+Sign = Callable[[str], Meta]
+
+
+def _written(sign: Sign, selection: Selection, facts: Facts) -> Evidence:
+    return evidence_of(sign("evidence"), selection, facts)
+
+
 class SizerStage:
     """Sizes selections for the account of one venue."""
 
@@ -36,7 +44,7 @@ class SizerStage:
         clock: Clock,
         params: SizerParams,
         origin: Origin,
-        written: Callable[[Meta, Selection, Facts], Evidence] = evidence_of,
+        written: Callable[[Sign, Selection, Facts], Evidence] = _written,
     ) -> None:
         """`written` puts the facts into evidence; who has it in writing already gives that."""
         self._account = account
@@ -82,7 +90,7 @@ class SizerStage:
         self, selection: Selection, facts: Facts, decision: Sized | Refused
     ) -> tuple[Evidence, Ticket | Rejection]:
         sign = partial(self._origin.meta, selection.meta, now=facts.now)
-        evidence = self._written(sign("evidence"), selection, facts)
+        evidence = self._written(sign, selection, facts)
         if isinstance(decision, Sized):
             return evidence, ticket_of(sign("ticket"), selection, decision, facts.account)
         return evidence, rejection_of(sign("rejection"), selection, decision, facts)
