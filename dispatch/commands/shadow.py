@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from dispatch.commands.shadow_options import (
@@ -27,7 +28,7 @@ from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.html import save_page
 from dispatch.replay.deciding import STAGES, replay_of
 from dispatch.replay.overrides import with_overrides
-from dispatch.replay.revisions import code_of
+from dispatch.replay.revisions import code_of, this_code
 from dispatch.shadow.found import Found
 from dispatch.shadow.html_report import shadow_page
 from dispatch.shadow.join import Rules
@@ -49,7 +50,7 @@ PARAMS_FILE = "DISPATCH_PARAMS_FILE"
 
 def shadow(
     stage: Stage,
-    rev: Rev,
+    rev: Rev = None,
     settings: Settings = None,
     for_: For = None,
     decisions: Decisions = None,
@@ -72,7 +73,7 @@ def shadow(
     seconds = None if for_ is None else length(for_, "--for").total_seconds()
     rules = Rules(patience=length(patience, "--patience"))
     only_results_speak()
-    with code_of(rev) as code:
+    with nullcontext(this_code(own.code_revision())) if rev is None else code_of(rev) as code:
         plan = Plan(
             names=Names(stage=stage, revision=name_of(code, name), live_prefix=connection.prefix),
             replay=replay_of(stage, filed, own.code_revision()),

@@ -9,11 +9,12 @@ from dispatch.replay.deciding import STAGES
 
 Stage = Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")]
 Rev = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--rev",
         metavar="REV",
-        help="Who decides: a git revision, a .whl file, a ./folder of code or of an environment.",
+        help="Who decides: a git revision, a .whl file, a ./folder of code or of an environment."
+        " Default: the code of this command.",
     ),
 ]
 Settings = Annotated[
