@@ -111,6 +111,21 @@ async def test_a_signal_is_blessed_in_its_own_place() -> None:
     assert topics_of(after) == topics_of(case)
 
 
+async def test_a_case_of_which_nothing_would_be_left_is_not_blessed() -> None:
+    case = load_case(FOLDER / "signals.json")
+    setups = {r.message["setup"]: r.message["meta"]["id"] for r in case.records if r.topic == "signals"}
+    breakout = setups["opening_range_breakout"]
+    records = [r for r in case.records if breakout in (r.message["meta"]["id"], r.message.get("input_id"))]
+    assert [r.topic for r in records] == ["signals", "evidence"]
+    parameters = in_todays_form(case.parameters, PARAMS.model_dump(mode="json"))
+    parameters["signals"]["opening_range_volume_ratio_min"] = 9
+    alone = case.model_copy(update={"records": tuple(records), "parameters": parameters})
+    results = await ran(alone)
+    assert statuses(results) == [["missing"]]
+    with pytest.raises(ConfigError, match="nothing of it is decided any more"):
+        bless(alone, results, "today")
+
+
 def test_parameters_that_came_are_added_and_those_that_went_are_left_out() -> None:
     kept = {"a": 1, "gone": 2, "group": {"b": 3}, "list": [{"c": 4}, {"c": 5}], "other": [1, 2]}
     present = {

@@ -1,11 +1,12 @@
 """A range of the log becomes a case: whole, exact, and the same each time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from dispatch.replay.span import Span
-from kernel.contracts.schema_store import load_store
+from kernel.contracts.schema_store import load_store, schema_fingerprint
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS, TICKETS
 from kernel.domain.errors import ConfigError
 from kernel.testing.builders import a_signal
@@ -89,6 +90,36 @@ async def test_of_two_evidences_the_one_that_was_decided_on_is_kept() -> None:
     case = await case_of(log, "selector")
     assert topics_of(case) == STORY[:3]
     assert statuses(await ran(case)) == [["same"]]
+
+
+async def test_the_range_says_which_inputs_are_in_it() -> None:
+    case = await case_of((await pipeline_of(GOOD, WORSE, GOOD)).log)
+    (partition,) = {r.partition for r in case.records if r.topic == "signals"}
+    assert case.range.offsets == (f"{partition}:0-2",)
+    assert case.range.first_written_at < case.range.last_written_at
+
+
+async def test_a_signal_that_a_person_gave_is_passed_on_undecided() -> None:
+    case = await case_of((await pipeline_of(GOOD)).log, "signals..selector")
+    assert topics_of(case) == STORY[:3]
+    assert statuses(await ran(case)) == [["same"], ["same"]]
+
+
+async def test_answers_by_a_clock_that_is_behind_are_kept() -> None:
+    log = (await pipeline_of(GOOD)).log
+    signal, *others = log.records
+    log.records = [
+        signal,
+        *(replace(r, written_at=signal.written_at - timedelta(seconds=30)) for r in others),
+    ]
+    case = await case_of(log, span=Span(since=signal.written_at))
+    assert topics_of(case) == STORY
+
+
+async def test_schemas_are_kept_without_what_only_people_read() -> None:
+    case = await case_of((await pipeline_of(GOOD)).log)
+    assert '"doc"' not in case.model_dump_json()
+    assert all(schema_fingerprint(entry["schema"]).hex() == key for key, entry in case.schemas.items())
 
 
 async def test_an_answer_that_was_written_twice_is_kept_once() -> None:
