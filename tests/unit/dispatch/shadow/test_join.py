@@ -23,6 +23,15 @@ def test_a_decision_is_ripe_when_all_is_there_and_nothing_more_came_of_it() -> N
     assert (join.ripe(at(1000)), join.waiting) == ([], 0)
 
 
+def test_how_long_it_is_quiet_counts_from_what_was_written_last_and_not_from_what_was_read_last() -> None:
+    join, log = Join(RULES), ShadowLog()
+    enter(join, log.write(SELECTIONS, 10, answer_of(ASKED, at(9))))
+    enter(join, log.write(EVIDENCE, 9, evidence_of(ASKED, at(9))))
+    enter(join, log.write(SIGNALS, 0, ASKED))
+    assert join.ripe(at(12.9)) == []
+    assert len(join.ripe(at(13))) == 1
+
+
 def test_the_evidence_of_a_decision_nobody_took_is_not_the_answers() -> None:
     join, log = Join(RULES), ShadowLog()
     enter(join, log.write(SIGNALS, 0, ASKED))
