@@ -159,7 +159,9 @@ def _params_file(source: Market) -> Path:
     """Return the strategy's numbers, with the quote's age widened where the record is coarser than the limit."""
     given, path = ServiceSettings.from_env(os.environ).params_file, demo_params_file()
     if source.quote_interval_s <= 60:
-        path.unlink(missing_ok=True)  # an earlier demo's: whoever looks back on this one must not take it for its own
+        path.unlink(
+            missing_ok=True
+        )  # an earlier demo's: whoever looks back on this one must not take it for its own
         return given
     document: dict[str, Any] = json.loads(given.read_text())
     document["selector"]["quote_age_s_max"] = max(
