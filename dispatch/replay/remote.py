@@ -12,7 +12,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +95,8 @@ class Worker:
         try:
             await asyncio.wait_for(process.wait(), 0 if kind else _ENDING_S)
         except TimeoutError:
-            process.kill()
+            with suppress(ProcessLookupError):  # it may just have ended
+                process.kill()
             await process.wait()
         finally:
             words.close()
@@ -148,6 +149,8 @@ class Worker:
         except (BrokenFrame, ConnectionError) as e:
             raise self._failure(f"stopped in the middle: {e}") from e
         if said is None:
+            with suppress(TimeoutError):  # what it has to say of its end it says after it closed the pipe
+                await asyncio.wait_for(process.wait(), _ENDING_S)
             raise self._failure("ended")
         return said
 

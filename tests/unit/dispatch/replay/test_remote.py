@@ -7,12 +7,17 @@ from typing import Any
 import psutil
 import pytest
 
-from dispatch.replay.deciding import Decided, Question, replay_of
+from dispatch.replay import run
+from dispatch.replay.deciding import Decided, LocalDecider, Question, replay_of
 from dispatch.replay.remote import Errand, RemoteDecider, Worker, WorkerFailed, worker_environment
+from dispatch.replay.results import Status
 from dispatch.replay.revisions import Code, this_code
+from dispatch.replay.span import Span
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import a_signal
+from tests.fakes import chains
 from tests.fakes.params import PARAMS
+from tests.fakes.pipeline import RecordedPipeline
 
 FRAMES = (PROJECT_ROOT / "dispatch" / "replay" / "frames.py").read_text("utf-8")
 GREETS = """
@@ -133,6 +138,42 @@ async def test_a_real_worker_tells_what_it_cannot_decide() -> None:
     assert undecided == Decided([], unrecorded=f"no evidence of the decision on signal {signal.meta.id}")
     assert unread.failed is not None
     assert "cannot read what it is asked" in unread.failed
+
+
+async def test_many_workers_decide_what_this_process_decides() -> None:
+    pipeline = RecordedPipeline()
+    for number in range(150):  # three batches for two workers
+        row = chains.Row(day_volume=300 + number) if number % 3 else chains.Row(day_volume=1)
+        await pipeline.send(a_signal(f"signal {number}"), row)
+    replay = replay_of("selector", PARAMS, "here")
+    errand = Errand(stage="selector", params=PARAMS.model_dump_json())
+    (alone,) = await run.replay(
+        pipeline.log, [run.Played("selector", replay, LocalDecider(replay))], Span(), lambda *_: None
+    )
+    async with RemoteDecider(this_code(), errand, replay, workers=2) as decider:
+        (together,) = await run.replay(
+            pipeline.log, [run.Played("selector", replay, decider)], Span(), lambda *_: None
+        )
+    assert together.counts == alone.counts
+    assert together.counts["same"] == 150
+    assert together.digest == alone.digest
+    assert [row.message.meta.id for row in together.rows] == [row.message.meta.id for row in alone.rows]
+
+
+async def test_an_answer_that_differs_is_signed_by_the_worker_that_gave_it() -> None:
+    pipeline = RecordedPipeline()
+    await pipeline.send(a_signal(), chains.Row())
+    replay = replay_of("selector", PARAMS, "here")
+    errand = Errand(stage="selector", params=None, settings=("selector.min_score=99",))
+    async with RemoteDecider(this_code("there"), errand, replay) as decider:
+        (result,) = await run.replay(
+            pipeline.log, [run.Played("selector", replay, decider)], Span(), lambda *_: None
+        )
+        hash_there = decider.introduction.config_hash
+    (row,) = result.rows
+    meta = row.replayed[0].message.meta
+    assert (row.status, meta.revision, meta.config_hash) == (Status.CHANGED, "there", hash_there)
+    assert hash_there != PARAMS.config_hash
 
 
 @pytest.mark.parametrize(
