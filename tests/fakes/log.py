@@ -1,70 +1,47 @@
-"""A log in memory: what a replay reads, without a broker."""
+"""Kafka as the shell sees it: a publisher that keeps what it was given."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Self
 
-from kernel.contracts.base import Message
-from kernel.contracts.codec import Codec
-from kernel.contracts.topics import SIGNALS, Topic
-from kernel.stream.reader import StoredRecord
-from kernel.stream.stage import Emission
-from kernel.testing.builders import NOW
+from kernel.stream.producer import Header
+from kernel.stream.stage import Emission, Emissions
 
 
-class MemoryLog:
-    """A dispatch.replay.source.Source. Each record is written a second after the one before, from NOW on."""
+class FakeLog:
+    """A KafkaPublisher without Kafka. Each error in `fails_with` is raised once, in order, instead of writing."""
 
-    prefix = "test."
-    name = "a log in memory"
+    def __init__(self) -> None:
+        self.published: list[Emission[Any]] = []
+        self.raw: list[tuple[str, bytes | None, bytes | None, list[Header]]] = []
+        self.fails_with: list[Exception] = []
+        self.opened = 0
+        self.closed = 0
 
-    def __init__(self, *, partitions: int = 2) -> None:
-        self.records: list[StoredRecord] = []
-        self.reads: list[list[str]] = []
-        self._partitions = partitions
-        self._codec = Codec()
+    async def __aenter__(self) -> Self:
+        self._fail()
+        self.opened += 1
+        return self
 
-    def write(self, topic: Topic[Any], message: Message) -> None:
-        """Append a message."""
-        self.write_bytes(topic, topic.key(message).encode(), self._codec.encode(topic, message))
+    async def __aexit__(self, *_: object) -> None:
+        self.closed += 1
 
-    def write_all(self, emissions: Iterable[Emission[Any]]) -> None:
-        """Append what a stage emitted."""
-        for emission in emissions:
-            self.write(emission.topic, emission.message)
+    async def publish(self, emissions: Emissions) -> None:
+        self._fail()
+        self.published += emissions
 
-    def write_bytes(self, topic: Topic[Any], key: bytes, value: bytes) -> None:
-        """Append a record of any bytes."""
-        partition = sum(key) % self._partitions
-        name = topic.full_name(self.prefix)
-        here = sum(r.topic == name and r.partition == partition for r in self.records)
-        self.records.append(
-            StoredRecord(
-                topic=name,
-                partition=partition,
-                offset=here,
-                key=key,
-                value=value,
-                written_at=self.time_of(len(self.records)),
-                headers=(),
-            )
-        )
+    async def publish_raw(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Iterable[Header] = ()
+    ) -> None:
+        self._fail()
+        self.raw.append((topic, key, value, list(headers)))
 
-    async def read(
-        self, topics: Sequence[Topic[Any]], since: datetime | None = None
-    ) -> AsyncIterator[StoredRecord]:
-        """See Source: partition by partition, as a reader of Kafka gives them."""
-        self.reads.append([t.name for t in topics])
-        names = {topic.full_name(self.prefix) for topic in topics}
-        for record in sorted(self.records, key=lambda r: (r.partition, r.topic, r.offset)):
-            if record.topic in names and (since is None or record.written_at >= since):
-                yield record
+    def _fail(self) -> None:
+        if self.fails_with:
+            raise self.fails_with.pop(0)
 
-    @staticmethod
-    def time_of(number: int) -> datetime:
-        """Return when the record of that number was written."""
-        return NOW + timedelta(seconds=number)
 
-    def signals(self) -> list[StoredRecord]:
-        """Return the records of the signals' topic, oldest first."""
-        return [r for r in self.records if r.topic == SIGNALS.full_name(self.prefix)]
+class KnownWriters:
+    """The schemas of a log in which nobody writes otherwise than we do."""
+
+    async def knowing(self, work: Callable[[], Awaitable[None]]) -> None:
+        await work()

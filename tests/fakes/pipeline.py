@@ -14,7 +14,7 @@ from kernel.testing.driver import RecordingPublisher
 from services.selector.stage import SelectorStage
 from services.sizer.stage import SizerStage
 from tests.fakes.chains import Row, a_chain
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.selector import FakeAccounts, FakeCalendars, FakeDecisions, FakeOptionChains
 from tests.fakes.sizer import FakeAccountSource, FakeBudget, account_answer

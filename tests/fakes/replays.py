@@ -11,7 +11,7 @@ from dispatch.replay.run import Played, replay
 from dispatch.replay.span import Span
 from kernel.testing.builders import a_signal, an_idea
 from tests.fakes import chains
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 

@@ -32,7 +32,7 @@ from kernel.stream.stage import Emissions
 from kernel.testing.builders import a_signal, an_idea
 from services.selector.core.evidence import from_items
 from tests.fakes.chains import Row
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 from tests.oracle.score_oracle import Choice, Contract, choose

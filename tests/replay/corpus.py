@@ -30,7 +30,7 @@ from services.executor.core.steps import topic_of
 from services.selector.core.chain import Chain
 from tests.fakes.chains import TODAY, Row, an_account_at_the_venue
 from tests.fakes.executor_desk import Desk as OrderDesk
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 from tests.fakes.selector import FakeOptionChains

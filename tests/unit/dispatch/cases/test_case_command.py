@@ -17,7 +17,7 @@ from kernel.contracts.topics import DEFAULT_PREFIX, SIGNALS
 from kernel.domain.params import TradingParams
 from kernel.testing.builders import a_signal, an_idea
 from tests.fakes.chains import Row
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 from tests.unit.dispatch.cases.making import GOOD, WORSE

@@ -10,7 +10,7 @@ from kernel.contracts.schema_store import load_store, schema_fingerprint
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS, TICKETS
 from kernel.domain.errors import ConfigError
 from kernel.testing.builders import a_signal
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.unit.dispatch.cases.making import GOOD, WORSE, case_of, pipeline_of, ran, statuses, topics_of
 

@@ -11,7 +11,7 @@ from kernel.contracts.messages import Rejection, RejectionCode
 from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SIGNALS, TICKETS
 from kernel.testing.builders import NOW, a_meta, a_signal, a_ticket, an_idea
 from tests.contracts.samples import an_execution
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 
 CODEC = Codec()
 

@@ -19,7 +19,7 @@ from dispatch.replay.span import Span
 from kernel.contracts.messages import Rejection, RejectionCode
 from kernel.contracts.topics import REJECTIONS, SIGNALS
 from kernel.testing.builders import NOW, a_meta, a_signal
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 from tests.fakes.replays import GOOD, WORSE, a_recording, replayed

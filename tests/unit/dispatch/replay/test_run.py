@@ -16,7 +16,7 @@ from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS
 from kernel.domain.options import Direction, Right, Strategy
 from kernel.testing.builders import NOW, a_signal, an_idea
 from tests.fakes import chains
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 

@@ -16,7 +16,7 @@ from dispatch.replay.step_view import show_decision
 from dispatch.replay.stepping import Place, Stepper, parse_place
 from kernel.domain.errors import ConfigError
 from kernel.testing.builders import NOW, a_signal
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.replays import a_recording, replayed
 

@@ -10,7 +10,7 @@ from dispatch.replay.versus import versus
 from kernel.contracts.topics import SIGNALS
 from kernel.testing.builders import a_signal
 from tests.fakes import chains
-from tests.fakes.log import MemoryLog
+from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 
