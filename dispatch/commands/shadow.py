@@ -86,15 +86,13 @@ def shadow(
             decisions=decisions,
             seconds=seconds,
         )
-        found, failure = asyncio.run(_run(plan, minimum_pct, own.http_host, port))
+        found = asyncio.run(_run(plan, minimum_pct, own.http_host, port))
     if html is not None:
         _save(html, found, filed)
     if as_json:
         write_json(to_document(found))
     else:
         show(found, out, limit)
-    if failure is not None:
-        raise failure
     sys.exit(0 if found.holds else 1)
 
 
@@ -115,8 +113,8 @@ def _params(environment: Mapping[str, str]) -> str | None:
     return Path(file).read_text("utf-8")
 
 
-async def _run(plan: Plan, minimum_pct: float, host: str, port: int) -> tuple[Found, TradingError | None]:
-    """Run it beside its web server; returns what it found, and what ended it before its time."""
+async def _run(plan: Plan, minimum_pct: float, host: str, port: int) -> Found:
+    """Run it beside its web server; raises what ended it before anything was compared."""
     stop, clock, health = asyncio.Event(), SystemClock(), Health()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -131,11 +129,11 @@ async def _run(plan: Plan, minimum_pct: float, host: str, port: int) -> tuple[Fo
         except TradingError as e:
             if not one.tally.compared:
                 raise
-            failure = e
+            failure = str(e)
         finally:
             web.stop()
             await asyncio.wait([serving])
-    return one.found(minimum_pct, since), failure
+    return one.found(minimum_pct, since, failure)
 
 
 def _web(health: Health, host: str, port: int) -> WebServer:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from dispatch.replay.deciding import Decided, Decider, Question
 from dispatch.replay.history import Input
+from dispatch.replay.remote import WorkerFailed
 from dispatch.replay.results import Row, Status, row_of
 from dispatch.shadow.join import Join, Joined, Rules
 from dispatch.shadow.watermark import Watermark
@@ -32,6 +33,8 @@ from kernel.stream.stage import Emission, Publisher
 
 #: Questions handed to a decider at once.
 _BATCH = 64
+#: Signals named where the other revision fails on one of a batch.
+_NAMED = 5
 #: The evidence of a signal is older than the signal, and clocks differ.
 _LOOK_BACK = timedelta(minutes=1)
 #: A partition is not read further than this beyond the others.
@@ -201,7 +204,7 @@ class Session:
 
     async def _judge(self, batch: Sequence[Joined]) -> None:
         """Let the other revision decide, compare, and write what it decided."""
-        decided = await self._decider.decide([Question(j.given.message, j.evidence) for j in batch])
+        decided = await self._decided(batch)
         rows = [_row(joined, now) for joined, now in zip(batch, decided, strict=True)]
         await self._publisher.publish([emission for row in rows for emission in row.replayed])
         for joined, row in zip(batch, rows, strict=True):
@@ -209,6 +212,14 @@ class Session:
             place = _place(joined.given.record)
             self._judged[place] = row, joined.parts
             self._finish(place)
+
+    async def _decided(self, batch: Sequence[Joined]) -> Sequence[Decided]:
+        try:
+            return await self._decider.decide([Question(j.given.message, j.evidence) for j in batch])
+        except WorkerFailed as e:
+            signals = ", ".join(joined.given.message.meta.correlation_id for joined in batch[:_NAMED])
+            among = " among others" if len(batch) > _NAMED else ""
+            raise WorkerFailed(f"{e}\n  it was asked about signal {signals}{among}") from e
 
     def _finish(self, place: Place) -> None:
         arrival = self._arrivals.pop(place, None)

@@ -19,7 +19,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A shadow's report. `label` is the revision as a person named it; times are the wall clock's."""
+    """A shadow's report. `label` is the revision as a person named it; times are the wall clock's.
+
+    `failure` is what ended it before its time.
+    """
 
     names: Names
     label: str
@@ -31,8 +34,9 @@ class Found:
     until: datetime
     tally: Tally
     standing: Standing
+    failure: str | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether the revision agrees well enough."""
-        return self.tally.holds(self.minimum_pct)
+        """Whether the revision agrees well enough, and decides at all."""
+        return self.failure is None and self.tally.holds(self.minimum_pct)

@@ -63,7 +63,8 @@ class Shadow:
         self._health = health
         self._moved = moved
         self._metrics = ShadowMetrics(plan.names)
-        self._begun = False
+        #: Whether it has held its partitions: from then on nothing is missed.
+        self.follows = False
         self.tally = Tally()
         self.standing = Standing()
         self.introduction = Introduction("", "")
@@ -86,8 +87,8 @@ class Shadow:
         if not working.cancelled():
             working.result()
 
-    def found(self, minimum_pct: float, since: datetime) -> Found:
-        """Return the report of what was counted since `since`."""
+    def found(self, minimum_pct: float, since: datetime, failure: str | None) -> Found:
+        """Return the report of what was counted since `since`, ended by `failure` if by any."""
         plan = self._plan
         return Found(
             names=plan.names,
@@ -100,6 +101,7 @@ class Shadow:
             until=self._clock.now(),
             tally=self.tally,
             standing=self.standing,
+            failure=failure,
         )
 
     def counted(self, row: Row) -> None:
@@ -120,7 +122,7 @@ class Shadow:
                 try:
                     await self._follow(decider, stop)
                 except TransientError as e:
-                    if not self._begun:
+                    if not self.follows:
                         raise
                     await self._troubled(str(e), stop)
 
@@ -147,7 +149,7 @@ class Shadow:
                 clock=self._clock,
                 rules=plan.rules,
             )
-            await session.begin(anew=plan.anew and not self._begun)
+            await session.begin(anew=plan.anew and not self.follows)
             self._began(stop)
             while not stop.is_set():
                 await session.turn()
@@ -155,9 +157,9 @@ class Shadow:
             await session.commit()
 
     def _began(self, stop: asyncio.Event) -> None:
-        if not self._begun and self._plan.seconds is not None:
+        if not self.follows and self._plan.seconds is not None:
             asyncio.get_running_loop().call_later(self._plan.seconds, stop.set)
-        self._begun = True
+        self.follows = True
         self._health.started("group")
         self._health.recovered("log")
 

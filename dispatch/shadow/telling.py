@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dispatch.plain import visible
 from dispatch.replay.results import Status
 from dispatch.replay.telling import effect_text, risk_text, row_document, row_lines
 from dispatch.shadow.found import Found, Standing
@@ -50,6 +51,7 @@ def to_document(found: Found) -> dict[str, Any]:
         "agreement_pct": tally.agreement_pct,
         "minimum_pct": found.minimum_pct,
         "holds": found.holds,
+        "failure": found.failure,
         **{status.value: tally.counts[status] for status in Status},
         "waiting": found.standing.waiting,
         "lag": found.standing.lag,
@@ -80,6 +82,8 @@ def verdict(found: Found) -> str:
     agreed = (
         f"{tally.counts[Status.SAME]} of {tally.compared} decisions agree, {percent(tally.agreement_pct)}"
     )
+    if found.failure is not None:
+        return f"{agreed}, then it failed"
     return agreed if found.holds else f"{agreed}, less than the {found.minimum_pct:g} % asked for"
 
 
@@ -105,6 +109,7 @@ def show(found: Found, console: Console, limit: int) -> None:
 def remarks(found: Found) -> Iterable[str]:
     """Yield what else there is to know."""
     tally, counts = found.tally, found.tally.counts
+    yield from map(visible, (found.failure or "").splitlines())
     yield ", ".join(
         f"{counts[status]} {status.value}" for status in Status if counts[status] or status is Status.SAME
     )

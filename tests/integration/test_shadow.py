@@ -1,17 +1,20 @@
 """A shadow on a real Kafka, beside recorded decisions of the live stages that arrive while it follows."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dispatch.replay.deciding import replay_of
+from dispatch.replay.remote import WorkerFailed
 from dispatch.replay.results import Status
-from dispatch.replay.revisions import this_code
+from dispatch.replay.revisions import code_of, this_code
 from dispatch.shadow.join import Rules
 from dispatch.shadow.naming import Names
 from dispatch.shadow.run import Plan, Shadow
@@ -20,6 +23,7 @@ from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS, T
 from kernel.domain.errors import ConfigError
 from kernel.runtime.clock import SystemClock
 from kernel.runtime.health import Health
+from kernel.runtime.settings import PROJECT_ROOT
 from kernel.stream.admin import TopicSettings, create_topics, groups_reading, list_topics
 from kernel.stream.group import GroupReader
 from kernel.stream.producer import KafkaPublisher
@@ -53,12 +57,12 @@ class Live:
         """The group of the shadow `next` of the selector."""
         return f"{self.prefix}shadow.next.selector"
 
-    async def decides(self, *rows: Row) -> list[Emission[Any]]:
+    async def decides(self, *rows: Row, **signal: Any) -> list[Emission[Any]]:
         """Return all that one signal leads to; nothing is written yet."""
         before, codec = len(self._pipeline.log.records), Codec()
-        signal = a_signal(f"signal {self._count}", idea=an_idea())
+        given = a_signal(f"signal {self._count}", idea=an_idea(), **signal)
         self._count += 1
-        await self._pipeline.send(signal, *rows)
+        await self._pipeline.send(given, *rows)
         topics: dict[str, Topic[Any]] = {
             t.full_name("test."): t for t in (SIGNALS, SELECTIONS, TICKETS, REJECTIONS, EVIDENCE)
         }
@@ -103,14 +107,18 @@ def plan_of(live: Live, stage: str = "selector", **changes: Any) -> Plan:
     return replace(plan, **changes)
 
 
+def started(plan: Plan, stop: asyncio.Event) -> tuple[Shadow, asyncio.Task[None]]:
+    shadow = Shadow(plan, clock=SystemClock(), health=Health(), moved=lambda *_: None)
+    return shadow, asyncio.create_task(shadow.run(stop))
+
+
 @asynccontextmanager
 async def following(plan: Plan) -> AsyncIterator[Shadow]:
     """Let a shadow follow, from when it holds its partitions to a stop as a signal asks for it."""
-    stop, health = asyncio.Event(), Health()
-    shadow = Shadow(plan, clock=SystemClock(), health=health, moved=lambda *_: None)
-    running = asyncio.create_task(shadow.run(stop))
+    stop = asyncio.Event()
+    shadow, running = started(plan, stop)
     try:
-        await until(lambda: running.done() or health.ready()[0])
+        await until(lambda: running.done() or shadow.follows)
         yield shadow
     finally:
         stop.set()
@@ -249,6 +257,31 @@ async def test_topics_that_somebody_acts_on_are_refused(live: Live) -> None:
     with pytest.raises(ConfigError, match=f"the group careless reads {topic}"):
         async with following(plan_of(live)):
             pass
+
+
+async def test_a_revision_that_dies_of_an_input_ends_it_and_its_last_words_and_the_signal_are_told(
+    live: Live, tmp_path: Path
+) -> None:
+    for package in ("kernel", "services", "dispatch", "schemas", "config"):
+        shutil.copytree(
+            PROJECT_ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    file = tmp_path / "services" / "selector" / "replay.py"
+    begin = "        if evidence is None:\n"
+    planted = "        if message.setup == 'deadly':\n            raise ZeroDivisionError\n"
+    assert file.read_text("utf-8").count(begin) == 1
+    file.write_text(file.read_text("utf-8").replace(begin, planted + begin), "utf-8")
+    harmless, deadly = await live.decides(GOOD), await live.decides(GOOD, setup="deadly")
+    with code_of(f"{tmp_path}/") as code:
+        shadow, running = started(plan_of(live, code=code), asyncio.Event())
+        await until(lambda: shadow.follows)
+        await live.writes(harmless)
+        await compared(shadow, 1)
+        await live.writes(deadly)
+        with pytest.raises(WorkerFailed, match="ZeroDivisionError") as caught:
+            await asyncio.wait_for(running, DEADLINE_S)
+    assert f"it was asked about signal {deadly[0].message.meta.id}" in str(caught.value)
+    assert shadow.tally.counts == {Status.SAME: 1}
 
 
 async def test_it_stops_once_enough_was_compared(live: Live) -> None:
