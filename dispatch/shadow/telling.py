@@ -102,17 +102,20 @@ def show(found: Found, console: Console, limit: int) -> None:
     if tally.disagreed > len(rows):
         console.print(f"and {tally.disagreed - len(rows)} more; --json or --html shows more", markup=False)
     console.print(f"{found.names.stage}: {verdict(found)}", style="bold", markup=False)
-    for line in remarks(found):
+    counts = ", ".join(
+        f"{tally.counts[status]} {status.value}"
+        for status in Status
+        if tally.counts[status] or status is Status.SAME
+    )
+    written = f"written to {', '.join(found.topics)}; group {found.names.group}"
+    for line in (counts, *remarks(found), written):
         console.print(f"  {line}", markup=False)
 
 
 def remarks(found: Found) -> Iterable[str]:
-    """Yield what else there is to know."""
+    """Yield what else there is to know, beside the counts."""
     tally, counts = found.tally, found.tally.counts
     yield from map(visible, (found.failure or "").splitlines())
-    yield ", ".join(
-        f"{counts[status]} {status.value}" for status in Status if counts[status] or status is Status.SAME
-    )
     if tally.disagreed:
         yield effect_text(tally.effect)
         if tally.effect.risk_usd_recorded or tally.effect.risk_usd_replayed:
@@ -123,4 +126,3 @@ def remarks(found: Found) -> Iterable[str]:
         yield f"{found.standing.waiting} waiting, {found.standing.lag} not done: the next run goes on there"
     if tally.undecodable:
         yield f"{tally.undecodable} records are no messages and were left out"
-    yield f"written to {', '.join(found.topics)}; group {found.names.group}"
