@@ -20,10 +20,10 @@ from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.plain import visible
 from dispatch.replay.choosing import log_here, stages_named
 from dispatch.replay.deciding import STAGES, replay_of
+from dispatch.replay.report.telling import show, to_document
 from dispatch.replay.results import StageResult
 from dispatch.replay.source import Source
 from dispatch.replay.span import Span
-from dispatch.replay.telling import show, to_document
 from dispatch.stories.parameters import known_params
 from kernel.domain.errors import ConfigError
 from kernel.domain.params import TradingParams

@@ -17,23 +17,23 @@ from dispatch.commands.replay_options import Break, Halt, Html, Into, Rev, Speed
 from dispatch.connection import params_file_here
 from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.html import save_page
-from dispatch.replay.asked import Asked
 from dispatch.replay.choosing import log_here, stages_named
-from dispatch.replay.debugging import Debugging, ask_at_terminal
+from dispatch.replay.debug.debugging import Debugging, ask_at_terminal
+from dispatch.replay.debug.stepping import Stepper
 from dispatch.replay.deciding import STAGES, replay_of
-from dispatch.replay.html_report import replay_page
+from dispatch.replay.elsewhere.revisions import code_of
+from dispatch.replay.elsewhere.versus import Against
 from dispatch.replay.observing import Observer
 from dispatch.replay.overrides import with_overrides
 from dispatch.replay.playing import Players, There, play
+from dispatch.replay.report.asked import Asked
+from dispatch.replay.report.html_report import replay_page
+from dispatch.replay.report.step_view import show_decision
+from dispatch.replay.report.telling import show, to_document
 from dispatch.replay.results import StageResult
-from dispatch.replay.revisions import code_of
 from dispatch.replay.shadow_topics import into_topics
 from dispatch.replay.source import Source
 from dispatch.replay.span import Span
-from dispatch.replay.step_view import show_decision
-from dispatch.replay.stepping import Stepper
-from dispatch.replay.telling import show, to_document
-from dispatch.replay.versus import Against
 from kernel.runtime.clock import SystemClock
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings

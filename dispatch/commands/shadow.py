@@ -27,8 +27,8 @@ from dispatch.connection import connect
 from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.html import save_page
 from dispatch.replay.deciding import STAGES, replay_of
+from dispatch.replay.elsewhere.revisions import code_of, this_code
 from dispatch.replay.overrides import with_overrides
-from dispatch.replay.revisions import code_of, this_code
 from dispatch.shadow.found import Found
 from dispatch.shadow.html_report import shadow_page
 from dispatch.shadow.join import Rules

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatch.replay.deciding import LocalDecider
+from dispatch.replay.elsewhere.remote import Errand, Introduction, RemoteDecider
+from dispatch.replay.elsewhere.revisions import Code, this_code
+from dispatch.replay.elsewhere.versus import Against, versus
 from dispatch.replay.observing import Observer
-from dispatch.replay.remote import Errand, Introduction, RemoteDecider
 from dispatch.replay.results import StageResult
-from dispatch.replay.revisions import Code, this_code
 from dispatch.replay.run import Played, Progress, replay
 from dispatch.replay.source import Source
 from dispatch.replay.span import Span
-from dispatch.replay.versus import Against, versus
 from kernel.domain.params import TradingParams
 from kernel.stream.replaying import Replay
 

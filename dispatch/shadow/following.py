@@ -13,8 +13,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from dispatch.replay.deciding import Decided, Decider, Question
+from dispatch.replay.elsewhere.remote import WorkerFailed
 from dispatch.replay.history import Input
-from dispatch.replay.remote import WorkerFailed
 from dispatch.replay.results import Row, Status, row_of
 from dispatch.shadow.join import Join, Joined, Rules
 from dispatch.shadow.watermark import Watermark

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispatch.replay.remote import Introduction
+from dispatch.replay.elsewhere.remote import Introduction
 from dispatch.shadow.naming import Names
 from dispatch.shadow.tally import Tally
 

@@ -6,9 +6,9 @@ Entry point: `shadow_page`.
 from collections.abc import Iterable
 
 from dispatch.html import Html, badge, cards, code, facts, join, note, page, section, tag
-from dispatch.replay.figures import shown
-from dispatch.replay.html_filter import STYLE, Filter, filter_bar, filter_style
-from dispatch.replay.html_row import change_of, html_row
+from dispatch.replay.report.figures import shown
+from dispatch.replay.report.html_filter import STYLE, Filter, filter_bar, filter_style
+from dispatch.replay.report.html_row import change_of, html_row
 from dispatch.replay.results import Status
 from dispatch.shadow.found import Found
 from dispatch.shadow.telling import SIDES, percent, remarks, verdict, who

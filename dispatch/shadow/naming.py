@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from dispatch.replay.revisions import Code
+from dispatch.replay.elsewhere.revisions import Code
 from kernel.domain.errors import ConfigError
 
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_-]+")

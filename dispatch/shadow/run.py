@@ -1,6 +1,6 @@
 """Runs a shadow until it is stopped or has seen enough.
 
-1. The other revision decides in a process of its own, which is given no address and no key (`dispatch.replay.remote`).
+1. The other revision decides in a process of its own, which is given no address and no key (`dispatch.replay.elsewhere.remote`).
    Here nothing knows a venue or a database: a shadow of the executor cannot order.
 2. Kafka away, partitions moved, the live stage being rolled: the session ends, the next goes on from what was committed.
    What was counted stays counted.
@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from dispatch.replay.deciding import Decider
-from dispatch.replay.remote import Errand, Introduction, RemoteDecider
+from dispatch.replay.elsewhere.remote import Errand, Introduction, RemoteDecider
+from dispatch.replay.elsewhere.revisions import Code
 from dispatch.replay.results import Row
-from dispatch.replay.revisions import Code
 from dispatch.shadow.following import Followed, Session
 from dispatch.shadow.found import Found, Standing
 from dispatch.shadow.join import Rules

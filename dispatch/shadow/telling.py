@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from dispatch.plain import visible
+from dispatch.replay.report.telling import effect_text, risk_text, row_document, row_lines
 from dispatch.replay.results import Status
-from dispatch.replay.telling import effect_text, risk_text, row_document, row_lines
 from dispatch.shadow.found import Found, Standing
 from dispatch.shadow.tally import Tally
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from dispatch.replay.deciding import replay_of
+from dispatch.replay.elsewhere.revisions import code_of
+from dispatch.replay.elsewhere.versus import Against
 from dispatch.replay.playing import Players, There, play
 from dispatch.replay.results import Row as ReplayedRow
 from dispatch.replay.results import Status
-from dispatch.replay.revisions import code_of
 from dispatch.replay.span import Span
-from dispatch.replay.versus import Against
 from dispatch.stories import archive
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Selection, Ticket

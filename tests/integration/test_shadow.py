@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from dispatch.replay.deciding import replay_of
-from dispatch.replay.remote import WorkerFailed
+from dispatch.replay.elsewhere.remote import WorkerFailed
+from dispatch.replay.elsewhere.revisions import code_of, this_code
 from dispatch.replay.results import Status
-from dispatch.replay.revisions import code_of, this_code
 from dispatch.shadow.join import Rules
 from dispatch.shadow.naming import Names
 from dispatch.shadow.run import Plan, Shadow

@@ -5,8 +5,8 @@ import ast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.replay.conditions import parse_condition
-from dispatch.replay.shapes import Kind, Shape, element, inside, kinds, shape_of
+from dispatch.replay.debug.conditions import parse_condition
+from dispatch.replay.debug.shapes import Kind, Shape, element, inside, kinds, shape_of
 from kernel.contracts.messages import Rejection, Selection, Signal
 from kernel.domain.errors import ConfigError
 from kernel.testing.builders import a_selection, a_signal

@@ -12,8 +12,8 @@ from dispatch.cases.case import Case, load_case
 from dispatch.cases.layout import lay_out
 from dispatch.cases.running import run_case
 from dispatch.console import to_json
+from dispatch.replay.report.telling import to_document
 from dispatch.replay.results import StageResult
-from dispatch.replay.telling import to_document
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import RejectionCode
 from services.selector.core.ranking import Ranking

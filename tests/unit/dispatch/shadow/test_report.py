@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from dispatch.replay.compare import Difference
-from dispatch.replay.remote import Introduction
+from dispatch.replay.elsewhere.remote import Introduction
+from dispatch.replay.elsewhere.revisions import Code
 from dispatch.replay.results import Row, Status
-from dispatch.replay.revisions import Code
 from dispatch.shadow.found import Found, Standing
 from dispatch.shadow.html_report import shadow_page
 from dispatch.shadow.naming import Names, name_of

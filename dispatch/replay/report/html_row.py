@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from dispatch.html import Content, Html, Tone, badge, bar, code, facts, join, note, table, tag
 from dispatch.replay.compare import Difference
-from dispatch.replay.figures import moved, shown
+from dispatch.replay.report.figures import moved, shown
+from dispatch.replay.report.step_view import told
+from dispatch.replay.report.telling import said
 from dispatch.replay.results import Effect, Row, Status, effect
-from dispatch.replay.step_view import told
-from dispatch.replay.telling import said
 from kernel.contracts.messages import Rejection, Selection, Ticket
 from kernel.contracts.parts import QualityScore
 from kernel.domain.params import ScoringParams

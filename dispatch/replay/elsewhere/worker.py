@@ -1,4 +1,4 @@
-"""Decides for another process: `python -m dispatch.replay.worker`, questions on standard input, answers on standard output.
+"""Decides for another process: `python -m dispatch.replay.elsewhere.worker`, questions on standard input, answers on standard output.
 
 This is how one revision asks another (`--rev`), and how a long replay uses all cores (`--workers`). It knows no venue,
 no database and no broker, and is started without their addresses and keys; see `frames` for what is said.
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import structlog
 
 from dispatch.replay.deciding import LocalDecider, Question, replay_of
-from dispatch.replay.frames import PROTOCOL, read_frame, to_frame
+from dispatch.replay.elsewhere.frames import PROTOCOL, read_frame, to_frame
 from dispatch.replay.overrides import with_overrides
 from kernel.contracts.codec import Codec
 from kernel.contracts.schema_store import load_store

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.replay.revisions import Code, code_of
+from dispatch.replay.elsewhere.revisions import Code, code_of
 from kernel.domain.errors import ConfigError
 
 
@@ -22,7 +22,7 @@ def test_what_git_does_not_know_is_told_in_one_line(tmp_path: Path, revision: st
 
 def test_a_folder_that_is_not_there_or_holds_something_else_is_refused(tmp_path: Path) -> None:
     assert "there is no folder" in refusal(f"{tmp_path}/missing", tmp_path)
-    assert "has no dispatch/replay/worker.py" in refusal(f"{tmp_path}/", tmp_path)
+    assert "has no dispatch/replay/elsewhere/worker.py" in refusal(f"{tmp_path}/", tmp_path)
 
 
 def test_a_file_that_is_no_wheel_is_refused(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dispatch.replay.elsewhere.versus import Against
 from dispatch.replay.span import Span
-from dispatch.replay.versus import Against
 from kernel.domain.params import TradingParams
 
 _ABSENT = object()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.replay.frames import BrokenFrame, read_frame, receive_frame, to_frame
+from dispatch.replay.elsewhere.frames import BrokenFrame, read_frame, receive_frame, to_frame
 
 MESSAGES = st.dictionaries(
     st.text(max_size=8),

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from dispatch.plain import visible
 from dispatch.replay.observing import Taken
+from dispatch.replay.report.telling import difference_lines
 from dispatch.replay.results import DIFFERENT
-from dispatch.replay.telling import difference_lines
 from dispatch.stories.story import Chapter, Story
 from dispatch.stories.telling import tell
 from kernel.contracts.base import Message

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dispatch.replay.conditions import parse_condition
+from dispatch.replay.debug.conditions import parse_condition
+from dispatch.replay.debug.shapes import shape_of
 from dispatch.replay.results import Status
-from dispatch.replay.shapes import shape_of
 from kernel.contracts.messages import Evidence, Rejection, RejectionCode, Selection, Signal
 from kernel.domain.errors import ConfigError
 from kernel.testing.builders import a_meta, a_score, a_selection, a_signal, an_idea

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dispatch.replay.conditions import Condition
+from dispatch.replay.debug.conditions import Condition
+from dispatch.replay.debug.shapes import Shape, shape_of
 from dispatch.replay.history import Input
 from dispatch.replay.observing import Taken
 from dispatch.replay.results import Status
-from dispatch.replay.shapes import Shape, shape_of
 from dispatch.replay.span import parse_moment
 from kernel.contracts.messages import Evidence
 from kernel.domain.errors import ConfigError

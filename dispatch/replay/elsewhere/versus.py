@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dispatch.replay.compare import differences
-from dispatch.replay.remote import Introduction
+from dispatch.replay.elsewhere.remote import Introduction
 from dispatch.replay.results import Row, StageResult, Status
 
 _UNDECIDED = frozenset({Status.UNRECORDED, Status.PENDING})

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from dispatch.plain import visible
 from dispatch.replay.compare import Difference, headline
-from dispatch.replay.figures import moved, shown
+from dispatch.replay.elsewhere.versus import Against
+from dispatch.replay.report.figures import moved, shown
 from dispatch.replay.results import DIFFERENT, Effect, Row, StageResult, Status, effect
-from dispatch.replay.versus import Against
 from kernel.stream.stage import Emission
 
 #: Differences of one input shown on a terminal; the JSON has all.

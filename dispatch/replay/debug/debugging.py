@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.console import err
-from dispatch.replay.conditions import parse_condition
+from dispatch.replay.debug.conditions import parse_condition
+from dispatch.replay.debug.pacing import Pacing
+from dispatch.replay.debug.stepping import Stepper, parse_place, shapes_of
 from dispatch.replay.observing import Observer, Taken
-from dispatch.replay.pacing import Pacing
-from dispatch.replay.stepping import Stepper, parse_place, shapes_of
 from kernel.domain.errors import ConfigError
 from kernel.stream.replaying import Replay
 

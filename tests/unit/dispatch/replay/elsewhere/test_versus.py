@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from dispatch.replay.deciding import LocalDecider, replay_of
+from dispatch.replay.elsewhere.versus import versus
 from dispatch.replay.results import StageResult, Status, effect
 from dispatch.replay.run import Played, replay
 from dispatch.replay.span import Span
-from dispatch.replay.versus import versus
 from kernel.contracts.topics import SIGNALS
 from kernel.testing.builders import a_signal
 from tests.fakes import chains

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from dispatch.replay.asked import Asked
-from dispatch.replay.html_filter import Filter, filter_style
-from dispatch.replay.html_report import replay_page
-from dispatch.replay.html_row import Change, change_of
 from dispatch.replay.overrides import with_overrides
+from dispatch.replay.report.asked import Asked
+from dispatch.replay.report.html_filter import Filter, filter_style
+from dispatch.replay.report.html_report import replay_page
+from dispatch.replay.report.html_row import Change, change_of
 from dispatch.replay.results import DIFFERENT, StageResult
 from dispatch.replay.span import Span
 from kernel.contracts.messages import Rejection, RejectionCode

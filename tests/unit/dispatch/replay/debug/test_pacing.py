@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from dispatch.replay.debug.pacing import Pacing
 from dispatch.replay.history import Input
-from dispatch.replay.pacing import Pacing
 from kernel.testing.builders import a_signal
 from tests.fakes.replays import a_recording, replayed
 

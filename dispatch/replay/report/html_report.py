@@ -6,12 +6,12 @@ Entry point: `replay_page`.
 from collections.abc import Iterable, Sequence
 
 from dispatch.html import Content, Html, badge, cards, code, facts, join, note, page, section, table, tag
-from dispatch.replay.asked import Asked, range_text
-from dispatch.replay.figures import shown
-from dispatch.replay.html_filter import STYLE, Filter, filter_bar, filter_style
-from dispatch.replay.html_row import change_of, html_row
+from dispatch.replay.report.asked import Asked, range_text
+from dispatch.replay.report.figures import shown
+from dispatch.replay.report.html_filter import STYLE, Filter, filter_bar, filter_style
+from dispatch.replay.report.html_row import change_of, html_row
+from dispatch.replay.report.telling import against_lines
 from dispatch.replay.results import DIFFERENT, Row, StageResult, Status, effect
-from dispatch.replay.telling import against_lines
 
 #: More buttons than this are no help.
 _MOST_CHOICES = 24

@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel
 
-from dispatch.replay.condition_terms import Names, Read, Term, link, nearest, said
-from dispatch.replay.shapes import Shape, element, inside, kinds, names_in, shape_of
+from dispatch.replay.debug.condition_terms import Names, Read, Term, link, nearest, said
+from dispatch.replay.debug.shapes import Shape, element, inside, kinds, names_in, shape_of
 from kernel.domain.errors import ConfigError
 
 #: Longer is no condition but an accident, and bounds what the parser is given.

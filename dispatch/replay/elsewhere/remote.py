@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from dispatch.replay.deciding import Decided, Question
-from dispatch.replay.frames import PROTOCOL, BrokenFrame, receive_frame, to_frame
-from dispatch.replay.revisions import Code
+from dispatch.replay.elsewhere.frames import PROTOCOL, BrokenFrame, receive_frame, to_frame
+from dispatch.replay.elsewhere.revisions import Code
 from kernel.contracts.codec import Codec
 from kernel.contracts.schema_store import load_store
 from kernel.contracts.topics import ALL_TOPICS, EVIDENCE, Topic
@@ -74,7 +74,7 @@ class Worker:
         self._process = await asyncio.create_subprocess_exec(
             str(self._code.python),
             "-m",
-            "dispatch.replay.worker",
+            "dispatch.replay.elsewhere.worker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=self._words,
@@ -156,7 +156,7 @@ class Worker:
 
     def _failure(self, what: str) -> WorkerFailed:
         words = self._last_words()
-        if "No module named" in words and "dispatch.replay.worker" in words:
+        if "No module named" in words and "dispatch.replay.elsewhere.worker" in words:
             return WorkerFailed(
                 f"{self._code.label} is older than replays of other revisions: it has no worker"
             )

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from dispatch.replay.compare import Difference
-from dispatch.replay.figures import moved, shown
+from dispatch.replay.report.figures import moved, shown
+from dispatch.replay.report.telling import difference_lines, row_lines, show, to_document
 from dispatch.replay.results import StageResult
-from dispatch.replay.telling import difference_lines, row_lines, show, to_document
 from kernel.contracts.messages import RejectionCode
 from kernel.testing.builders import NOW
 from tests.fakes.replays import a_recording, replayed

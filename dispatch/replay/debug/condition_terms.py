@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn, TypeAlias
 
-from dispatch.replay.shapes import Kind, Shape, choices, kinds, shape_of
+from dispatch.replay.debug.shapes import Kind, Shape, choices, kinds, shape_of
 from kernel.domain.clock import require_utc
 from kernel.domain.errors import ConfigError
 

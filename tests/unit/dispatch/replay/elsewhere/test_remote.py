@@ -9,9 +9,9 @@ import pytest
 
 from dispatch.replay import run
 from dispatch.replay.deciding import Decided, LocalDecider, Question, replay_of
-from dispatch.replay.remote import Errand, RemoteDecider, Worker, WorkerFailed, worker_environment
+from dispatch.replay.elsewhere.remote import Errand, RemoteDecider, Worker, WorkerFailed, worker_environment
+from dispatch.replay.elsewhere.revisions import Code, this_code
 from dispatch.replay.results import Status
-from dispatch.replay.revisions import Code, this_code
 from dispatch.replay.span import Span
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import a_signal
@@ -19,10 +19,10 @@ from tests.fakes import chains
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
 
-FRAMES = (PROJECT_ROOT / "dispatch" / "replay" / "frames.py").read_text("utf-8")
+FRAMES = (PROJECT_ROOT / "dispatch" / "replay" / "elsewhere" / "frames.py").read_text("utf-8")
 GREETS = """
 import os, sys, time
-from dispatch.replay.frames import PROTOCOL, read_frame, to_frame
+from dispatch.replay.elsewhere.frames import PROTOCOL, read_frame, to_frame
 hello = read_frame(sys.stdin.buffer)
 def say(message):
     sys.stdout.buffer.write(to_frame(message))
@@ -36,7 +36,7 @@ ASKED = [(b"input", b"evidence", None)]
 
 def scripted(folder: Path, script: str) -> Code:
     """Return code whose worker runs `script`."""
-    package = folder / "dispatch" / "replay"
+    package = folder / "dispatch" / "replay" / "elsewhere"
     package.mkdir(parents=True)
     for place in (package.parent, package):
         (place / "__init__.py").touch()
@@ -112,7 +112,7 @@ async def test_code_that_python_found_elsewhere_is_not_taken_for_the_revision(tm
 
 async def test_a_revision_without_a_worker_is_older_in_one_line(tmp_path: Path) -> None:
     code = scripted(tmp_path, "")
-    (tmp_path / "dispatch" / "replay" / "worker.py").unlink()
+    (tmp_path / "dispatch" / "replay" / "elsewhere" / "worker.py").unlink()
     assert await failure(code) == ("scripted code is older than replays of other revisions: it has no worker")
 
 

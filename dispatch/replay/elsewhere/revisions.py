@@ -14,7 +14,7 @@ from pathlib import Path
 from kernel.domain.errors import ConfigError
 from kernel.runtime.settings import PROJECT_ROOT
 
-_WORKER = Path("dispatch", "replay", "worker.py")
+_WORKER = Path("dispatch", "replay", "elsewhere", "worker.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

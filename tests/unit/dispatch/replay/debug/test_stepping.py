@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from dispatch.replay.debugging import Debugging
+from dispatch.replay.debug.debugging import Debugging
+from dispatch.replay.debug.pacing import Pacing
+from dispatch.replay.debug.stepping import Place, Stepper, parse_place
 from dispatch.replay.deciding import replay_of
 from dispatch.replay.observing import Taken
-from dispatch.replay.pacing import Pacing
+from dispatch.replay.report.step_view import show_decision
 from dispatch.replay.results import StageResult
-from dispatch.replay.step_view import show_decision
-from dispatch.replay.stepping import Place, Stepper, parse_place
 from kernel.domain.errors import ConfigError
 from kernel.testing.builders import NOW, a_signal
 from tests.fakes.memory_log import MemoryLog

@@ -1,0 +1,1 @@
+"""Tells what a replay found: terminal, JSON, a page."""
