@@ -9,6 +9,7 @@ Entry points: `Case`, `load_case`, `save_case`.
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -113,12 +114,17 @@ def load_case(path: Path) -> Case:
 
 
 def save_case(path: Path, case: Case) -> int:
-    """Write a case in one step and return its size in bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a case in one step and return its size in bytes; raises ConfigError where it cannot be written."""
     text = lay_out(case.model_dump(mode="json")).encode()
     scratch = path.with_name(f"{path.name}.new")
-    scratch.write_bytes(text)
-    scratch.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(text)
+        scratch.replace(path)
+    except OSError as e:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise ConfigError(f"{path} cannot be written: {e.strerror}") from e
     return len(text)
 
 

@@ -203,3 +203,16 @@ def _edit(file: str, change: Callable[[dict[str, Any]], object]) -> None:
     document = json.loads(Path(file).read_text())
     change(document)
     Path(file).write_text(json.dumps(document))
+
+
+def test_a_file_that_cannot_be_written_is_told_in_one_line(
+    dispatch: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo(GOOD)
+    (tmp_path / "note").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    for words in (["note/a.json"], ["folder", "--force"]):
+        assert dispatch("record", *words, "--stage", "selector") == 2
+        *_, last = capsys.readouterr().err.splitlines()
+        assert last.startswith(f"dispatch: {words[0]} cannot be written: ")
+    assert not (tmp_path / "folder.new").exists()
