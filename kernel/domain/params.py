@@ -11,6 +11,8 @@ from kernel.domain.options import Strategy
 
 Percent = Annotated[Decimal, Field(gt=0, le=100, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+#: A quality score.
+Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveUsd = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
@@ -107,7 +109,7 @@ class ScoringParams(Params):
 class SelectorParams(Params):
     """Filters and score of the selector."""
 
-    min_score: NonNegative
+    min_score: Points
     spread_pct_below: Percent
     premium_usd_min: PositiveUsd
     day_volume_min: Annotated[int, Field(ge=0)]

@@ -15,6 +15,9 @@ from kernel.domain.errors import ConfigError
 PAPER_TRADING_URL = "https://paper-api.alpaca.markets"
 MARKET_DATA_URL = "https://data.alpaca.markets"
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+#: Commit and changes in one answer; it takes no lock that somebody's commit would meet.
+_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
+_COMMIT = "# branch.oid "
 
 
 class ServiceSettings(BaseSettings):
@@ -63,7 +66,8 @@ class ServiceSettings(BaseSettings):
     revision: str = Field(
         "",
         alias="DISPATCH_REVISION",
-        description="Code revision written into every message (default: git's short hash, else `unknown`).",
+        description="Code revision written into every message (default: git's short hash, `-dirty` after it where files"
+        " are changed, else `unknown`).",
     )
     http_host: str = Field(
         "127.0.0.1", alias="DISPATCH_HTTP_HOST", description="Address of health, metrics and webhook."
@@ -109,11 +113,14 @@ class ServiceSettings(BaseSettings):
 
 
 @cache
-def git_revision() -> str:
-    """Return the short hash of the checkout this code runs from, or `unknown`."""
+def git_revision(checkout: Path = PROJECT_ROOT) -> str:
+    """Return the short hash of the checkout this code runs from, or `unknown`.
+
+    It ends in `-dirty` where files that git knows are not as in the commit: another code than the hash stands for.
+    """
     try:
         done = subprocess.run(
-            ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short=12", "HEAD"],
+            ["git", "--no-optional-locks", "-C", str(checkout), *_STATUS],
             capture_output=True,
             text=True,
             check=True,
@@ -122,4 +129,8 @@ def git_revision() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return done.stdout.strip()
+    said = done.stdout.splitlines()
+    commit = next(line.removeprefix(_COMMIT) for line in said if line.startswith(_COMMIT))
+    if commit == "(initial)":
+        return "unknown"
+    return commit[:12] + ("-dirty" if any(not line.startswith("# ") for line in said) else "")

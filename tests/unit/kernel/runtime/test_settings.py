@@ -1,10 +1,11 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from kernel.domain.errors import ConfigError
 from kernel.runtime.params import load_params
-from kernel.runtime.settings import PAPER_TRADING_URL, PROJECT_ROOT, ServiceSettings
+from kernel.runtime.settings import PAPER_TRADING_URL, PROJECT_ROOT, ServiceSettings, git_revision
 
 PARAMS_FILE = PROJECT_ROOT / "config" / "trading_params.json"
 
@@ -73,6 +74,34 @@ def test_the_revision_is_the_given_one_or_gits() -> None:
     assert ServiceSettings.from_env({}).code_revision()
 
 
+def git(folder: Path, *words: str) -> str:
+    who = ("-c", "user.name=n", "-c", "user.email=e@example.com")
+    done = subprocess.run(
+        ["git", "-C", str(folder), *who, *words], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def revision_of(checkout: Path) -> str:
+    return git_revision.__wrapped__(checkout)
+
+
+def test_changed_files_are_told_in_gits_revision_and_files_git_does_not_know_are_not(tmp_path: Path) -> None:
+    assert revision_of(tmp_path) == "unknown"
+    git(tmp_path, "init", "--quiet")
+    assert revision_of(tmp_path) == "unknown"
+    (tmp_path / "code.py").write_text("1")
+    git(tmp_path, "add", "code.py")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    commit = git(tmp_path, "rev-parse", "--short=12", "HEAD")
+    (tmp_path / "notes").write_text("mine")
+    assert revision_of(tmp_path) == commit
+    (tmp_path / "code.py").write_text("2")
+    assert revision_of(tmp_path) == f"{commit}-dirty"
+    git(tmp_path, "add", "code.py")
+    assert revision_of(tmp_path) == f"{commit}-dirty"
+
+
 def test_the_parameters_of_record_are_valid() -> None:
     assert load_params(PARAMS_FILE).version == 1
 
@@ -87,6 +116,7 @@ def test_a_missing_parameter_file_is_told_with_its_variable(tmp_path: Path) -> N
     [
         ('"min_score": 40', '"min_score": -1', "selector.min_score"),
         ('"min_score": 40', '"min_score": NaN', "selector.min_score"),
+        ('"min_score": 40', '"min_score": 100.1', "selector.min_score"),
         ('"version": 1', '"version": 2', "version"),
         ('"atr_bars": 14', '"atr_bars": 14, "surprise": 1', "signals.surprise"),
         ('"risk_pct": 25', '"risk_pct": 250', "sizer.tiers.0.risk_pct"),
