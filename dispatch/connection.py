@@ -11,6 +11,9 @@ from dispatch.stack.state import StackState, read_state
 from kernel.domain.errors import ConfigError
 from kernel.runtime.settings import ServiceSettings
 
+#: The variable that names a file of trading parameters.
+PARAMS_FILE = "DISPATCH_PARAMS_FILE"
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -52,17 +55,25 @@ def demo_params_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def params_file_here(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the trading parameters to decide with: those the environment names, else those of what would be read.
+    """Return the trading parameters to decide with: those that were given, else those of this code."""
+    return params_file_given(environ) or ServiceSettings.from_env(environ).params_file
 
-    That is the running stack, else the last demo, which may have had to widen them.
+
+def params_file_given(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file the environment names, else the one that who would be read was given instead of its revision's own.
+
+    That is the running stack, else the last demo, which may have had to widen the parameters. None: each revision takes
+    the file that it brings.
     """
-    own = ServiceSettings.from_env(environ).params_file
-    if "DISPATCH_PARAMS_FILE" in environ or "KAFKA_BOOTSTRAP_SERVERS" in environ:
-        return own
+    if PARAMS_FILE in environ:
+        return ServiceSettings.from_env(environ).params_file
+    if "KAFKA_BOOTSTRAP_SERVERS" in environ:
+        return None
     state, demo = running_stack(environ), demo_params_file(environ)
-    if state is not None:
-        return ServiceSettings.from_env({**environ, **state.environment}).params_file
-    return demo if demo.exists() else own
+    if state is None:
+        return demo if demo.exists() else None
+    given = ServiceSettings.from_env({**environ, **state.environment}).params_file
+    return None if given.resolve() == ServiceSettings.from_env({}).params_file.resolve() else given
 
 
 def running_stack(environ: Mapping[str, str] = os.environ) -> StackState | None:

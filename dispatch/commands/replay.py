@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from rich.progress import Progress, TaskID
 
 from dispatch.commands.range_options import Offsets, Since, Trace, Until, span_of
 from dispatch.commands.replay_options import Break, Halt, Html, Into, Rev, Speed, Step, Workers
-from dispatch.connection import params_file_here
+from dispatch.connection import params_file_given, params_file_here
 from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.html import save_page
 from dispatch.replay.choosing import log_here, stages_named
@@ -37,8 +36,6 @@ from dispatch.replay.span import Span
 from kernel.runtime.clock import SystemClock
 from kernel.runtime.params import load_params
 from kernel.runtime.settings import ServiceSettings
-
-PARAMS_FILE = "DISPATCH_PARAMS_FILE"
 
 
 def replay(
@@ -133,7 +130,8 @@ def _there(rev: str | None, changes: Sequence[str], environ: Mapping[str, str]) 
     if rev is None:
         yield None
         return
-    params = Path(environ[PARAMS_FILE]).read_text("utf-8") if PARAMS_FILE in environ else None
+    given = params_file_given(environ)
+    params = None if given is None else given.read_text("utf-8")
     with code_of(rev) as code:
         yield There(code=code, params=params, settings=tuple(changes))
 

@@ -3,8 +3,9 @@
 Entry point: `play`.
 1. Against another revision both replay the same inputs, each by itself from the first stage of a chain to the last; then
    the two are compared. Rows hold this code's answer as what was recorded, the other's as what was replayed.
-2. A changed default is part of a revision: each takes the parameters of its own file. Where `DISPATCH_PARAMS_FILE` names
-   one, both take that. What `--set` changes is changed for both.
+2. A changed default is part of a revision: each takes the parameters of its own file. Where a file was given (the
+   variable `DISPATCH_PARAMS_FILE`, the running stack's, the last demo's), both take that. What `--set` changes is changed
+   for both.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

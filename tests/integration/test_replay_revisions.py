@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from dispatch.connection import demo_params_file
 from dispatch.replay.deciding import replay_of
 from dispatch.replay.elsewhere.revisions import code_of
 from dispatch.replay.elsewhere.versus import Against
+from dispatch.replay.overrides import with_overrides
 from dispatch.replay.playing import Players, There, play
 from dispatch.replay.results import Row as ReplayedRow
 from dispatch.replay.results import Status
@@ -274,15 +276,7 @@ def home(tmp_path: Path, log: MemoryLog) -> Path:
 
 
 def test_the_command_shows_both_revisions_and_says_no_with_its_exit_code(planted: Path, home: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "DISPATCH_HOME": str(home)}
-    done = subprocess.run(
-        [sys.executable, "-m", "dispatch", "replay", "selector", "--rev", f"{planted}/", "--json"],
-        cwd=PROJECT_ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = command(home, "selector", "--rev", f"{planted}/", "--json")
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
     (stage,) = document["stages"]
@@ -291,3 +285,24 @@ def test_the_command_shows_both_revisions_and_says_no_with_its_exit_code(planted
     said = document["revision"]
     assert said["label"] == f"folder {planted}"
     assert said["here"]["config_hash"] != said["there"]["config_hash"]
+
+
+def test_the_parameters_a_demo_had_to_widen_are_those_of_both_revisions(planted: Path, home: Path) -> None:
+    demo_params_file({"DISPATCH_HOME": str(home)}).write_text(
+        with_overrides(PARAMS, ["selector.min_score=93"]).model_dump_json(), "utf-8"
+    )
+    done = command(home, "selector", "--rev", f"{planted}/", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)["revision"]
+    assert said["here"]["config_hash"] == said["there"]["config_hash"] != PARAMS.config_hash
+
+
+def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dispatch", "replay", *words],
+        cwd=PROJECT_ROOT,
+        env={"PATH": os.environ["PATH"], "DISPATCH_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

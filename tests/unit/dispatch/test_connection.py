@@ -1,10 +1,11 @@
 """Which parameters a look back decides with."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dispatch.connection import demo_params_file, params_file_here
+from dispatch.connection import demo_params_file, params_file_given, params_file_here
 from kernel.runtime.settings import PROJECT_ROOT
 
 FILED = PROJECT_ROOT / "config" / "trading_params.json"
@@ -37,3 +38,24 @@ def test_what_the_environment_names_counts_before_a_demo(
 ) -> None:
     demo_params_file(home).write_text("{}")
     assert params_file_here({**home, **named}) == expected
+
+
+def test_where_no_file_was_given_each_revision_takes_its_own(home: dict[str, str]) -> None:
+    assert params_file_given(home) is None
+    assert params_file_given({**home, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}) is None
+
+
+def test_the_file_that_is_named_counts_as_given_even_if_it_is_this_codes_own(home: dict[str, str]) -> None:
+    assert params_file_given({**home, "DISPATCH_PARAMS_FILE": str(FILED)}) == FILED
+
+
+@pytest.mark.parametrize(
+    ("file", "given"), [("/some/params.json", Path("/some/params.json")), (str(FILED), None)]
+)
+def test_a_running_stacks_file_was_given_unless_it_is_this_codes_own(
+    home: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, given: Path | None
+) -> None:
+    state = SimpleNamespace(environment={"DISPATCH_PARAMS_FILE": file})
+    monkeypatch.setattr("dispatch.connection.running_stack", lambda _: state)
+    assert params_file_given(home) == given
+    assert params_file_here(home) == Path(file)
