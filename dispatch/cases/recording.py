@@ -94,6 +94,8 @@ async def read_range(source: Source, replays: Mapping[str, Replay[Any]], span: S
     wanted, since = in_span(span), span.since
     for stage, replay in replays.items():
         history = await read_inputs(source, replay.consumes, wanted, since, codec)
+        if not recorded.decisions:
+            span.check([given.message for given in history.inputs])
         await read_answers(source, stage, replay, history, codec)
         found = await _decisions(source, stage, replay, history, codec)
         recorded.decisions[stage] = found

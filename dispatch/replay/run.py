@@ -67,7 +67,10 @@ async def replay(
     progress: Progress,
     observers: Sequence[Observer] = (),
 ) -> list[StageResult]:
-    """Return one result per stage of the chain, in its order. Raises TransientError when the log cannot be read."""
+    """Return one result per stage of the chain, in its order.
+
+    Raises ConfigError where the span names nothing of the first stage, TransientError when the log cannot be read.
+    """
     results: list[StageResult] = []
     fed: _Fed | None = None
     with _rarely_collected():
@@ -123,6 +126,8 @@ class _Run:
             (in_span(self._span), self._span.since) if fed is None else (given_by(fed.inputs), fed.since)
         )
         history = await read_inputs(self._source, topic, wanted, since, self._codec)
+        if fed is None:
+            self._span.check([given.message for given in history.inputs])
         await read_answers(self._source, self._stage.name, self._stage.replay, history, self._codec)
         return history
 

@@ -39,6 +39,17 @@ class Span:
         """Tell whether a message belongs to the one signal, if the span is of one."""
         return self.trace is None or message.meta.correlation_id.startswith(self.trace)
 
+    def check(self, inputs: Sequence[Message]) -> None:
+        """Raise ConfigError where `inputs`, those of the range, are none, or of several signals though it is of one."""
+        if not inputs:
+            whom = "" if self.trace is None else f" of a signal {self.trace!r}"
+            raise ConfigError(
+                f"nothing was decided in that range{whom}: `dispatch report` shows what was, and when"
+            )
+        signals = {message.meta.correlation_id for message in inputs}
+        if self.trace is not None and len(signals) > 1:
+            raise ConfigError(f"{len(signals)} signals begin with {self.trace!r}; give more of the id")
+
 
 def parse_moment(text: str, now: datetime, option: str) -> datetime:
     """Read `2026-06-05T14:30:00Z` (a zone is a must) or a time back from `now` (`30m`, `2h`)."""

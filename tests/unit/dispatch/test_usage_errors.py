@@ -42,6 +42,8 @@ def test_the_demo_refuses_servers_that_are_not_its_own(
         (["report", "--since", "99999999999d"], "--since: 99999999999d is before the calendar begins"),
         (["report", "--since", "900000d"], "--since: 900000d is before the calendar begins"),
         (["report", "--since", "soon"], "--since: 'soon' is no span"),
+        (["replay", "selector", "--trace", ""], "--trace: name a signal's id, or its first characters"),
+        (["replay", "selector", "--from", ""], "--from: '' is no instant"),
         (["shadow", "chef"], "there is nothing to shadow of 'chef'"),
         (["shadow", "sizer", "--set", "sizer.nothing=1"], "--set: there is no 'sizer.nothing'"),
     ],

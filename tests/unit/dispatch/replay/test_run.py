@@ -13,6 +13,7 @@ from dispatch.replay.run import Played, replay
 from dispatch.replay.span import Span
 from kernel.contracts.messages import Signal
 from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS
+from kernel.domain.errors import ConfigError
 from kernel.domain.options import Direction, Right, Strategy
 from kernel.testing.builders import NOW, a_signal, an_idea
 from tests.fakes import chains
@@ -239,6 +240,20 @@ async def test_a_span_may_be_one_signals_by_the_first_characters_of_its_id() -> 
     wanted = signal(2).meta.correlation_id
     (row,) = (await only((await recorded()).log, "sizer", span=Span(trace=wanted[:12]))).rows
     assert row.message.meta.correlation_id == wanted
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (Span(trace="zzzz"), "nothing was decided in that range of a signal 'zzzz'"),
+        (Span(offsets={9: (0, 5)}), "nothing was decided in that range"),
+        (Span(since=NOW + timedelta(days=2)), "nothing was decided in that range"),
+        (Span(trace=""), "4 signals begin with ''; give more of the id"),
+    ],
+)
+async def test_a_span_that_names_nothing_or_no_one_signal_is_refused(span: Span, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        await only((await recorded()).log, span=span)
 
 
 async def test_inputs_come_in_the_order_of_their_writing_over_all_partitions() -> None:
