@@ -5,12 +5,13 @@
    away is a TransientError: open it again, and it goes on from what was committed.
 """
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self, TypeAlias, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
 
 from kernel.domain.errors import ConfigError, TransientError
 from kernel.stream.producer import MAX_MESSAGE_BYTES
@@ -36,6 +37,7 @@ class GroupReader:
         self._group = group
         self._topics = topics
         self._seat = _Seat()
+        self._held: frozenset[TopicPartition] = frozenset()
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
@@ -53,6 +55,7 @@ class GroupReader:
         try:
             await self._asked(consumer.start())
             self._check_alone()
+            self._held = frozenset(consumer.assignment())
         except BaseException:
             await consumer.stop()
             raise
@@ -63,50 +66,48 @@ class GroupReader:
 
     @property
     def partitions(self) -> set[Partition]:
-        """All that it follows."""
-        return {(tp.topic, tp.partition) for tp in self._open.assignment()}
+        """All that it follows, from its opening to its end."""
+        return {(tp.topic, tp.partition) for tp in self._held}
 
     async def poll(self) -> list[StoredRecord]:
         """Return the next records, in log order within a partition; none if none come for a moment."""
-        if self._seat.moves > 1:
-            raise TransientError(f"the group {self._group} was formed anew")
         found = await self._asked(self._open.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS))
+        if self._seat.moves > 1:  # in between, too: what was found then was read before
+            raise self._moved()
         return [stored(record) for records in found.values() for record in records]
 
     async def ends(self) -> dict[Partition, int]:
         """Return where each partition ends now."""
-        return _plain(await self._asked(self._open.end_offsets(self._open.assignment())))
+        return _plain(await self._asked(self._open.end_offsets(self._held)))
 
     async def positions(self) -> dict[Partition, int]:
         """Return the offset of the next record of each partition."""
-        assigned = self._open.assignment()
-        return _plain({tp: await self._asked(self._open.position(tp)) for tp in assigned})
+        return _plain({tp: await self._asked(self._open.position(tp)) for tp in self._held})
 
     async def committed(self) -> dict[Partition, int]:
         """Return what was committed; a partition of which nothing was is left out."""
-        assigned = self._open.assignment()
-        found = {tp: await self._asked(self._open.committed(tp)) for tp in assigned}
+        found = {tp: await self._asked(self._open.committed(tp)) for tp in self._held}
         return _plain({tp: offset for tp, offset in found.items() if offset is not None})
 
     async def since(self, moment: datetime) -> dict[Partition, int]:
         """Return the first offset written at or after `moment` (wall clock) in each partition, its end if there is none."""
         millis = int(moment.timestamp() * 1000)
-        found = await self._asked(
-            self._open.offsets_for_times(dict.fromkeys(self._open.assignment(), millis))
-        )
+        found = await self._asked(self._open.offsets_for_times(dict.fromkeys(self._held, millis)))
         ends = await self.ends()
         return {part: ends[part] if (at := found.get(_tp(part))) is None else at.offset for part in ends}
 
     def seek(self, offsets: Mapping[Partition, int]) -> None:
         """Go on from `offsets`."""
-        for part, offset in offsets.items():
-            self._open.seek(_tp(part), offset)
+        with self._seated():
+            for part, offset in offsets.items():
+                self._open.seek(_tp(part), offset)
 
     def hold(self, held: Collection[Partition]) -> None:
         """Read no more of `held` for now, and of all others."""
         wanted, paused = {_tp(part) for part in held}, self._open.paused()
-        self._open.pause(*(wanted - paused))
-        self._open.resume(*(paused - wanted))
+        with self._seated():
+            self._open.pause(*(wanted - paused))
+            self._open.resume(*(paused - wanted))
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Commit that everything before `offsets` is done."""
@@ -137,9 +138,21 @@ class GroupReader:
             names = ", ".join(self._topics)
             msg = f"one of these topics does not exist: {names}; make the topics with: dispatch topics create"
             raise TransientError(msg) from e
+        except IllegalStateError as e:
+            raise self._moved() from e
         except KafkaError as e:
             msg = f"Kafka at {self._bootstrap_servers} did not answer: {type(e).__name__}: {e}"
             raise TransientError(msg) from e
+
+    @contextmanager
+    def _seated(self) -> Iterator[None]:
+        try:
+            yield
+        except IllegalStateError as e:
+            raise self._moved() from e
+
+    def _moved(self) -> TransientError:
+        return TransientError(f"the group {self._group} was formed anew")
 
 
 class _Seat(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types

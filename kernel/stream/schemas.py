@@ -23,6 +23,8 @@ from kernel.stream.retry import retry_in_place
 
 T = TypeVar("T")
 _log = get_logger()
+#: Whatever writes nonsense writes ever new fingerprints; one that was forgotten is asked for again.
+_UNKNOWN_KEPT = 1_000
 
 
 async def learn_writers(bootstrap_servers: str, prefix: str, store: SchemaStore | None = None) -> None:
@@ -61,7 +63,7 @@ class LogSchemas:
         self._health = health
         self._store = store or load_store()
         self._lock = asyncio.Lock()
-        self._never_announced: set[bytes] = set()
+        self._never_announced: dict[bytes, None] = {}
 
     async def knowing(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work`, which must bear repeating; where it meets an unknown schema, ask the log and run it again.
@@ -89,7 +91,9 @@ class LogSchemas:
     def _note(self, fingerprint: bytes) -> None:
         writer = self._store.writer(fingerprint)
         if writer is None:
-            self._never_announced.add(fingerprint)
+            self._never_announced[fingerprint] = None
+            if len(self._never_announced) > _UNKNOWN_KEPT:
+                del self._never_announced[next(iter(self._never_announced))]
         else:
             _log.info(
                 "learnt how another revision writes", message=writer.name, fingerprint=fingerprint.hex()

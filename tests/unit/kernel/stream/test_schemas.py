@@ -103,3 +103,14 @@ async def test_work_that_cannot_use_what_was_learnt_ends() -> None:
     with pytest.raises(UnknownSchema):
         await log.schemas.knowing(work)
     assert log.asked == 1
+
+
+async def test_of_what_nobody_announced_only_the_last_are_remembered() -> None:
+    log = Log({})
+    prints = [number.to_bytes(8, "big") for number in range(1_001)]
+    for fingerprint in prints:
+        assert not await log.schemas.find(fingerprint)
+    await log.schemas.find(prints[-1])
+    assert log.asked == 1_001
+    await log.schemas.find(prints[0])
+    assert log.asked == 1_002
