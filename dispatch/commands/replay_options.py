@@ -5,6 +5,14 @@ from typing import Annotated
 
 import typer
 
+Params = Annotated[
+    str | None,
+    typer.Option(
+        "--params",
+        metavar="FILE|then",
+        help="Parameters to decide with instead of the present ones; then: with each decision's own, found by hash.",
+    ),
+]
 Rev = Annotated[
     str | None,
     typer.Option(

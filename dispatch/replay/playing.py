@@ -10,10 +10,10 @@ Entry point: `play`.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from dispatch.replay.deciding import LocalDecider
+from dispatch.replay.deciding import Decider, LocalDecider
 from dispatch.replay.elsewhere.remote import Errand, Introduction, RemoteDecider
 from dispatch.replay.elsewhere.revisions import Code, this_code
 from dispatch.replay.elsewhere.versus import Against, versus
@@ -37,12 +37,16 @@ class There:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Players:
-    """Who decides: the stages of this code on `params`, in so many processes (1: in this one), and maybe another's."""
+    """Who decides: the stages of this code on `params`, in so many processes (1: in this one), and maybe another's.
+
+    `deciders`, by stage, decide for this code where it is not simply its stages.
+    """
 
     replays: Mapping[str, Replay[Any]]
     params: TradingParams
     revision: str
     workers: int = 1
+    deciders: Mapping[str, Decider] = field(default_factory=dict)
     there: There | None = None
 
 
@@ -68,7 +72,10 @@ async def play(
 @asynccontextmanager
 async def _here(players: Players) -> AsyncIterator[list[Played]]:
     if players.workers == 1:
-        yield [Played(name, each, LocalDecider(each)) for name, each in players.replays.items()]
+        yield [
+            Played(name, each, players.deciders.get(name) or LocalDecider(each))
+            for name, each in players.replays.items()
+        ]
         return
     code, params = this_code(players.revision), players.params.model_dump_json()
     async with AsyncExitStack() as opened:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.replay.elsewhere.versus import Against
+from dispatch.replay.signatures import Deciding
 from dispatch.replay.span import Span
 from kernel.domain.params import TradingParams
 
@@ -14,7 +15,10 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question to the log. `log` says where it was, `at` when it was asked (wall clock)."""
+    """A question to the log. `log` says where it was, `at` when it was asked (wall clock).
+
+    `of_then`: each decision was taken with its own parameters, and what `--set` changes on top of them.
+    """
 
     stages: Sequence[str]
     span: Span
@@ -24,6 +28,14 @@ class Asked:
     revision: str
     at: datetime
     against: Against | None = None
+    of_then: bool = False
+
+    @property
+    def deciding(self) -> Deciding | None:
+        """Who decides now, to be told from who decided then; None where two revisions are compared."""
+        if self.against is not None:
+            return None
+        return Deciding(revision=self.revision, config_hash=None if self.of_then else self.filed.config_hash)
 
     @property
     def parameters_changed(self) -> list[tuple[str, Any, Any]]:

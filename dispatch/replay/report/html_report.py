@@ -12,6 +12,7 @@ from dispatch.replay.report.html_filter import STYLE, Filter, filter_bar, filter
 from dispatch.replay.report.html_row import change_of, html_row
 from dispatch.replay.report.telling import against_lines
 from dispatch.replay.results import DIFFERENT, Row, StageResult, Status, effect
+from dispatch.replay.signatures import decided_by, others_text
 
 #: More buttons than this are no help.
 _MOST_CHOICES = 24
@@ -48,7 +49,7 @@ def _asked(asked: Asked) -> Html:
             ("range", range_text(asked.span)),
             ("log", asked.log),
             ("revision now", code(asked.revision)),
-            ("parameters now", code(asked.params.config_hash)),
+            ("parameters now", "each decision its own" if asked.of_then else code(asked.params.config_hash)),
         )
         if asked.against is None
         else facts(("range", range_text(asked.span)), ("log", asked.log), *against_lines(asked.against)),
@@ -66,6 +67,7 @@ def _stage(result: StageResult, asked: Asked, filters: Sequence[Filter]) -> Html
             *((name, count, None) for name, count in result.counts.items() if count or name == Status.SAME)
         ),
         *_effect(result),
+        *_others(result, asked),
         *_remarks(result),
         facts(
             ("revision then", _signed(result.rows, "revision")),
@@ -104,6 +106,12 @@ def _remarks(result: StageResult) -> Iterable[Html]:
     pending = result.counts[Status.PENDING]
     if pending:
         yield note(f"{pending} inputs had no answer yet when the log was read.")
+
+
+def _others(result: StageResult, asked: Asked) -> Iterable[Html]:
+    others = None if asked.deciding is None else others_text(decided_by(result.rows), asked.deciding)
+    if others is not None:
+        yield note(f"{others[0].upper()}{others[1:]}.", tone="warn")
 
 
 def _signed(rows: Iterable[Row], field: str) -> Content:

@@ -11,6 +11,7 @@ from dispatch.replay.compare import Difference, headline
 from dispatch.replay.elsewhere.versus import Against
 from dispatch.replay.report.figures import moved, shown
 from dispatch.replay.results import DIFFERENT, Effect, Row, StageResult, Status, effect
+from dispatch.replay.signatures import Deciding, decided_by, others_text
 from kernel.stream.stage import Emission
 
 #: Differences of one input shown on a terminal; the JSON has all.
@@ -22,18 +23,30 @@ _FIRST = ("code", "message", "legs.0.occ_symbol", "contracts", "total_risk_usd",
 
 
 def to_document(
-    results: Sequence[StageResult], settings: Sequence[str], against: Against | None = None
+    results: Sequence[StageResult],
+    settings: Sequence[str],
+    against: Against | None = None,
+    deciding: Deciding | None = None,
 ) -> dict[str, Any]:
-    """Return the whole replay as one JSON document. With `against`, what was recorded is what this code decides."""
+    """Return the whole replay as one JSON document. With `against`, what was recorded is what this code decides.
+
+    `deciding` is who decides now, where that is to be told from who decided then.
+    """
     return {
         "set": list(settings),
+        "deciding": None if deciding is None else asdict(deciding),
         "revision": None if against is None else asdict(against),
         "differences": sum(row.status in DIFFERENT for result in results for row in result.rows),
-        "stages": [_stage_document(result) for result in results],
+        "stages": [_stage_document(result, deciding) for result in results],
     }
 
 
-def _stage_document(result: StageResult) -> dict[str, Any]:
+def _stage_document(result: StageResult, deciding: Deciding | None) -> dict[str, Any]:
+    then = decided_by(result.rows)
+    others = deciding and {
+        "parameters": sum(then.other_parameters(deciding).values()),
+        "revision": sum(then.other_revisions(deciding).values()),
+    }
     return {
         "stage": result.stage,
         "inputs": len(result.rows),
@@ -43,6 +56,8 @@ def _stage_document(result: StageResult) -> dict[str, Any]:
         "digest": result.digest,
         "seconds": round(result.seconds, 3),
         "effect": asdict(effect(result.rows)),
+        "decided_then": asdict(then),
+        "decided_by_others": others,
         "rows": [row_document(row) for row in result.rows],
     }
 
@@ -79,14 +94,21 @@ def said(emissions: Sequence[Emission[Any]]) -> str | None:
 
 
 def show(
-    results: Sequence[StageResult], console: Console, limit: int, against: Against | None = None
+    results: Sequence[StageResult],
+    console: Console,
+    limit: int,
+    against: Against | None = None,
+    deciding: Deciding | None = None,
 ) -> None:
-    """Print each stage's sum, and its inputs that differ, at most `limit` of them."""
+    """Print each stage's sum, its inputs that differ (at most `limit`), and what others decided then than `deciding`."""
     if against is not None:
         console.print("; ".join(f"{name}: {who}" for name, who in against_lines(against)), markup=False)
     for result in results:
         _show_rows(result, console, limit)
         _show_sum(result, console)
+        others = None if deciding is None else others_text(decided_by(result.rows), deciding)
+        if others is not None:
+            console.print(f"  {visible(others)}", style="yellow", markup=False)
 
 
 def row_lines(row: Row) -> list[str]:
