@@ -5,6 +5,8 @@
 2. A decision is counted once its input is committed, and only then its evidence and answers may be: whatever ends a
    session, the next one finds all three again or none, and no decision is counted twice or left out.
 3. It begins, the first time, with what is written from then on.
+4. A decision of before that session, which comes again with its input, is none of it: the last answers that lie before
+   where it goes on are read again to know them.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +18,8 @@ from dispatch.replay.deciding import Decided, Decider, Question
 from dispatch.replay.elsewhere.remote import WorkerFailed
 from dispatch.replay.history import Input
 from dispatch.replay.results import Row, Status, row_of
-from dispatch.shadow.join import Join, Joined, Rules
+from dispatch.shadow.join import REMEMBERED, Join, Joined, Rules
+from dispatch.shadow.looking_back import last_before
 from dispatch.shadow.watermark import Watermark
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
@@ -72,6 +75,21 @@ class Followed:
         """The full name of the stage's input topic."""
         return self.replay.consumes.full_name(self.prefix)
 
+    @property
+    def answer_topics(self) -> set[str]:
+        """The full names of the topics the stage answers on."""
+        return {topic.full_name(self.prefix) for topic in self.replay.answers}
+
+    def decided(self, topic: Topic[Any], message: Message) -> str | None:
+        """Return the id of the input that `message` is the stage's decision on; None where it is none."""
+        if (
+            topic not in self.replay.answers
+            or message.meta.stage != self.stage
+            or not self.replay.decided(message)
+        ):
+            return None
+        return message.meta.id if topic.name == self.replay.consumes.name else message.meta.causation_id
+
 
 class Session:
     """Valid for as long as `reader` holds its partitions."""
@@ -123,6 +141,11 @@ class Session:
             self._reader.seek(committed)
             await self._reader.commit(committed)
         self._committed, self._done = dict(committed), dict(committed)
+        async for record in last_before(self._reader, committed, self._followed.answer_topics, REMEMBERED):
+            message = await self._decoded(record)
+            given = None if message is None else self._followed.decided(self._topics[record.topic], message)
+            if message is not None and given is not None:
+                self._join.knows(given, message.meta.occurred_at)
 
     async def turn(self) -> None:
         """Take what has come, judge what is ripe, commit what is done."""
@@ -164,6 +187,8 @@ class Session:
         self._watermark.read(partition, record.written_at)
         self._arrivals[place] = self._acks.arrived(partition, self._acknowledge(place))
         message = await self._decoded(record)
+        if message is None:
+            self._counting.left_out()
         if message is None or not self._entered(message, record):
             self._finish(place)
 
@@ -182,7 +207,6 @@ class Session:
         try:
             return await self._schemas.knowing(decode)
         except UndecodableMessage:
-            self._counting.left_out()
             return None
 
     def _entered(self, message: Any, record: StoredRecord) -> bool:
@@ -193,14 +217,12 @@ class Session:
             if ours:
                 self._join.saw(message, record)
             return ours
-        answers = topic in self._followed.replay.answers
-        decided = answers and ours and self._followed.replay.decided(message)
-        if topic.name == consumes.name and (decided or not answers):
+        answers, decided = topic in self._followed.replay.answers, self._followed.decided(topic, message)
+        if topic.name == consumes.name and (decided is not None or not answers):
             self._join.given(Input(message, record), record)
-        if decided:
-            given = message.meta.id if topic.name == consumes.name else message.meta.causation_id
-            self._join.answered(given, Emission(topic, message), record)
-        return decided or not answers
+        if decided is not None:
+            self._join.answered(decided, Emission(topic, message), record)
+        return decided is not None or not answers
 
     async def _judge(self, batch: Sequence[Joined]) -> None:
         """Let the other revision decide, compare, and write what it decided."""

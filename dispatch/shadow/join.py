@@ -6,13 +6,15 @@ Entry points: `Join`, `Joined`.
    may be two messages), or when nothing came of it for `patience`. Both are counted by the watermark.
 2. Evidence or an answer whose input does not come within `patience` is a stray: its input was before our time.
 3. Of several answers and pieces of evidence the first decision counts, as in `dispatch.replay.history`.
-4. No more than `bytes_max` of evidence is held: beyond it the oldest is judged as it stands.
+4. A decision that is no news is left out: an input that is written again brings the recorded answer again, with the
+   instant it was decided at, and evidence of it or none. `Join.knows` tells of those of before.
+5. No more than `bytes_max` of evidence is held: beyond it the oldest is judged as it stands.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from dispatch.replay.history import Input
 from kernel.contracts.messages import Evidence
@@ -20,8 +22,9 @@ from kernel.stream.dead_letter import Place
 from kernel.stream.reader import StoredRecord
 from kernel.stream.stage import Emission
 
-#: Ids of inputs that went out already, so that a repeat is known for one: an hour's at 25 a second.
-_REMEMBERED = 100_000
+T = TypeVar("T")
+#: Inputs and decisions that went out already, so that a repeat is known for one: an hour's at 25 a second.
+REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class Join:
         self._rules = rules
         self._held: dict[str, _Held] = {}
         self._gone: dict[str, None] = {}
+        self._old: dict[tuple[str, datetime], None] = {}
         self._strays: list[Place] = []
         self._bytes = 0
 
@@ -61,6 +65,10 @@ class Join:
     def waiting(self) -> int:
         """How many inputs are not complete."""
         return sum(held.given is not None for held in self._held.values())
+
+    def knows(self, input_id: str, decided_at: datetime) -> None:
+        """Take note of a decision of before: should it come again, it is no news."""
+        _remember(self._old, (input_id, decided_at))
 
     def given(self, given: Input, record: StoredRecord) -> None:
         """Take an input; a repeat is a part of the first."""
@@ -73,14 +81,15 @@ class Join:
     def answered(self, input_id: str, answer: Emission[Any], record: StoredRecord) -> None:
         """Take an answer of the live stage; what was decided a second time is told apart by when."""
         held = self._of(input_id, record)
-        if held is not None:
+        if held is not None and self._is_news(held, answer.message.meta.occurred_at):
             held.answers.setdefault(answer.message.meta.id, answer)
         self._part(held, record)
 
     def saw(self, evidence: Evidence, record: StoredRecord) -> None:
         """Take what the live stage saw."""
         held = self._of(evidence.input_id, record)
-        if held is not None and evidence.decided_at not in held.evidence:
+        new = held is not None and self._is_news(held, evidence.decided_at)
+        if held is not None and new and evidence.decided_at not in held.evidence:
             held.evidence[evidence.decided_at] = evidence
             held.bytes += len(record.value or b"")
             self._bytes += len(record.value or b"")
@@ -105,13 +114,18 @@ class Join:
         held.last_at = max(held.last_at or record.written_at, record.written_at)
         return held
 
+    def _is_news(self, held: "_Held", decided_at: datetime) -> bool:
+        old = (held.input_id, decided_at) in self._old
+        held.repeated |= old
+        return not old
+
     def _part(self, held: "_Held | None", record: StoredRecord) -> None:
         parts = self._strays if held is None else held.parts
-        parts.append(Place(record.topic, record.partition, record.offset))
+        parts.append(_place(record))
 
     def _is_ripe(self, held: "_Held", watermark: datetime) -> bool:
         assert held.last_at is not None
-        wait = self._rules.settle if held.complete else self._rules.patience
+        wait = self._rules.settle if held.complete or held.is_no_news else self._rules.patience
         return watermark >= held.last_at + wait
 
     def _too_much(self) -> Iterator[Joined]:
@@ -124,12 +138,14 @@ class Join:
     def _let_go(self, held: "_Held", given: Input | None, *, timely: bool) -> Joined | None:
         del self._held[held.input_id]
         self._bytes -= held.bytes
-        if given is None:
+        for answer in held.answers.values():
+            self.knows(held.input_id, answer.message.meta.occurred_at)
+        if given is None or held.is_no_news:
             self._strays += held.parts
+            if given is not None and given.record is not None:
+                self._strays.append(_place(given.record))
             return None
-        self._gone[held.input_id] = None
-        if len(self._gone) > _REMEMBERED:
-            del self._gone[next(iter(self._gone))]
+        _remember(self._gone, held.input_id)
         return Joined(
             given=given,
             recorded=held.first_answers,
@@ -151,6 +167,12 @@ class _Held:
     parts: list[Place] = field(default_factory=list)
     last_at: datetime | None = None
     bytes: int = 0
+    #: Whether a decision of before came again.
+    repeated: bool = False
+
+    @property
+    def is_no_news(self) -> bool:
+        return self.repeated and self.given is not None and not self.answers and not self.evidence
 
     @property
     def decided_at(self) -> datetime | None:
@@ -171,6 +193,16 @@ class _Held:
     @property
     def complete(self) -> bool:
         return self.given is not None and bool(self.answers) and self.first_evidence is not None
+
+
+def _remember(known: dict[T, None], one: T) -> None:
+    known[one] = None
+    if len(known) > REMEMBERED:
+        del known[next(iter(known))]
+
+
+def _place(record: StoredRecord) -> Place:
+    return Place(record.topic, record.partition, record.offset)
 
 
 def _order(joined: Joined) -> tuple[datetime, int, int]:

@@ -36,6 +36,9 @@ class FakeGroupReader:
         return set(self._group.log)
 
     async def poll(self) -> list[StoredRecord]:
+        again = [record for part in self._group.log for record in self._behind(part)]
+        if again:
+            return again
         wanted = (
             self._script.pop(0)
             if self._script
@@ -47,6 +50,14 @@ class FakeGroupReader:
                 found.append(self._group.log[part][self._positions[part]])
                 self._positions[part] += 1
         return found
+
+    def _behind(self, part: Partition) -> list[StoredRecord]:
+        """Return what lies between a seek back and what was committed; the script is of what comes after."""
+        start, to = self._positions[part], self._group.offsets.get(part, 0)
+        if part in self.held or start >= to:
+            return []
+        self._positions[part] = to
+        return self._group.log[part][start:to]
 
     async def ends(self) -> dict[Partition, int]:
         return {part: len(records) for part, records in self._group.log.items()}

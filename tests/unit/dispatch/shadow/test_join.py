@@ -98,3 +98,28 @@ def test_beyond_what_may_be_held_the_oldest_is_judged_as_it_stands() -> None:
     assert (joined.given.message, joined.timely) == (asked[0], False)
     assert join.waiting == 2
     assert join.ripe(at(3)) == []
+
+
+def test_a_decision_of_before_that_comes_again_with_its_input_is_no_news() -> None:
+    join, log = Join(RULES), ShadowLog()
+    join.knows(ASKED.meta.id, at(-3600))
+    again = log.write(SIGNALS, 0, ASKED)
+    answer = log.write(SELECTIONS, 1, answer_of(ASKED, at(-3600)))
+    enter(join, again)
+    enter(join, answer)
+    assert (join.ripe(at(3.9)), join.strays()) == ([], [])
+    assert join.ripe(at(4)) == []
+    assert set(join.strays()) == {again.place, answer.place}
+
+
+def test_an_input_of_before_that_is_decided_anew_is_judged_by_the_new_decision() -> None:
+    join, log = Join(RULES), ShadowLog()
+    join.knows(ASKED.meta.id, at(-3600))
+    enter(join, log.write(SIGNALS, 0, ASKED))
+    old = log.write(SELECTIONS, 0, answer_of(ASKED, at(-3600)))
+    enter(join, old)
+    enter(join, log.write(EVIDENCE, 1, evidence_of(ASKED, at(1))))
+    enter(join, log.write(SELECTIONS, 1, answer_of(ASKED, at(1))))
+    (joined,) = join.ripe(at(4))
+    assert [e.message for e in joined.recorded] == [answer_of(ASKED, at(1))]
+    assert old.place in joined.parts
