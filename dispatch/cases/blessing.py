@@ -31,6 +31,8 @@ def bless(case: Case, results: Sequence[StageResult], revision: str) -> Blessed:
     if not rows:
         return Blessed(case, 0)
     for row in rows.values():
+        if row.status is Status.FAILED:
+            raise ConfigError(f"input {row.message.meta.id} cannot be decided: {row.note}")
         if row.status is Status.UNRECORDED:
             raise ConfigError(
                 f"{row.note}; without that answer there is no truth to bless: record the case anew"

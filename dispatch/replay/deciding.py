@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence
-from kernel.domain.errors import ConfigError, UnprocessableError
+from kernel.domain.errors import ConfigError, TradingError
 from kernel.domain.params import TradingParams
 from kernel.stream.replaying import NotRecorded, Replay
 from kernel.stream.stage import Emissions
@@ -84,5 +84,7 @@ class LocalDecider:
             return Decided(await self._stage.decide(question.message, question.evidence))
         except NotRecorded as e:
             return Decided(unrecorded=str(e))
-        except UnprocessableError as e:
+        except TradingError as e:
             return Decided(failed=str(e))
+        except Exception as e:  # noqa: BLE001 - an input this code cannot bear is a finding, and no end of the others
+            return Decided(failed=f"{type(e).__name__}: {e}")

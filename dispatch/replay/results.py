@@ -29,12 +29,18 @@ class Status(StrEnum):
     EXTRA = "extra"
     #: The decision asks for an answer from outside that was not recorded.
     UNRECORDED = "unrecorded"
+    #: The decision cannot be taken now: it raises.
+    FAILED = "failed"
     #: Not decided yet when the log was read: no answer, no evidence.
     PENDING = "pending"
+    #: No answer then and none now: it is nothing this stage decides, such as an operator's signal.
+    PASSED_ON = "passed_on"
 
 
 #: What makes a replay say no.
-DIFFERENT = frozenset({Status.CHANGED, Status.MISSING, Status.EXTRA, Status.UNRECORDED})
+DIFFERENT = frozenset({Status.CHANGED, Status.MISSING, Status.EXTRA, Status.UNRECORDED, Status.FAILED})
+#: What is not decided now, for whatever reason.
+UNDECIDED = frozenset({Status.UNRECORDED, Status.FAILED, Status.PENDING, Status.PASSED_ON})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,11 @@ class StageResult:
         return {status.value: found[status] for status in Status}
 
     @property
+    def decided(self) -> int:
+        """How many inputs were decided, whatever came of it."""
+        return sum(row.status not in UNDECIDED for row in self.rows)
+
+    @property
     def differs(self) -> bool:
         """Whether anything is not as it was."""
         return any(row.status in DIFFERENT for row in self.rows)
@@ -95,7 +106,10 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What the changes mean for a trader. `risk_usd` sums the tickets' total risk."""
+    """What the changes mean for a trader. `risk_usd` sums the tickets' total risk.
+
+    `not_decided` could not be decided now, so nobody knows what they would have become.
+    """
 
     decisions_changed: int
     contracts_swapped: int
@@ -103,6 +117,7 @@ class Effect:
     now_accepted: int
     risk_usd_recorded: Decimal
     risk_usd_replayed: Decimal
+    not_decided: int = 0
 
 
 def row_of(
@@ -112,6 +127,8 @@ def row_of(
     found: tuple[Difference, ...] = ()
     if decided.unrecorded is not None:
         status = Status.PENDING if pending else Status.UNRECORDED
+    elif decided.failed is not None:
+        status = Status.FAILED
     elif not decided.emissions or not recorded:
         status = _one_sided(recorded, decided.emissions)
     else:
@@ -131,9 +148,9 @@ def row_of(
 
 def effect(rows: Iterable[Row]) -> Effect:
     """Return what changed between then and now over all rows."""
-    changed = [row for row in rows if row.status in DIFFERENT]
-    decided = [row for row in changed if row.status is not Status.UNRECORDED]
-    pairs = [(_answer(row.recorded), _answer(row.replayed)) for row in decided]
+    different = [row for row in rows if row.status in DIFFERENT]
+    changed = [row for row in different if row.status not in UNDECIDED]
+    pairs = [(_answer(row.recorded), _answer(row.replayed)) for row in changed]
     return Effect(
         decisions_changed=len(changed),
         contracts_swapped=sum(_swapped(one, other) for one, other in pairs),
@@ -141,6 +158,7 @@ def effect(rows: Iterable[Row]) -> Effect:
         now_accepted=sum(_is_no(one) and not _is_no(other) for one, other in pairs),
         risk_usd_recorded=sum((_risk_usd(one) for one, _ in pairs), Decimal(0)),
         risk_usd_replayed=sum((_risk_usd(other) for _, other in pairs), Decimal(0)),
+        not_decided=len(different) - len(changed),
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -26,13 +26,14 @@ from dispatch.replay.history import (
     read_inputs,
 )
 from dispatch.replay.observing import Observer, Taken, in_order
-from dispatch.replay.results import Row, StageResult, row_of
+from dispatch.replay.results import Row, StageResult, Status, row_of
 from dispatch.replay.source import Source
 from dispatch.replay.span import Span
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence
 from kernel.stream.replaying import Replay
+from kernel.stream.stage import Emissions
 
 T = TypeVar("T")
 #: Questions handed to a decider at once.
@@ -144,7 +145,7 @@ class _Run:
         asked = {i.id: i for i in inputs if fed is None or i.id in fed.messages}
         for given in inputs:
             if given.id not in asked:  # the stage before does not give it any more
-                yield row_of(given, history.answers.get(given.id, ()), Decided())
+                yield _compared(given, history.answers.get(given.id, ()), Decided())
         async with (
             aclosing(self._seen(asked, history)) as seen,
             aclosing(self._in_flight(seen, asked, history, fed is not None)) as taken,
@@ -209,8 +210,14 @@ class _Run:
         taken = []
         for (given, evidence), then, decided in zip(batch, recorded, answers, strict=True):
             pending = evidence is None and not then and not chained
-            taken.append(Taken(given, evidence, row_of(given, then, decided, pending=pending)))
+            taken.append(Taken(given, evidence, _compared(given, then, decided, pending=pending)))
         return taken
+
+
+def _compared(given: Input, then: Emissions, decided: Decided, *, pending: bool = False) -> Row:
+    row = row_of(given, then, decided, pending=pending)
+    answered = row.recorded or row.replayed
+    return row if answered or row.status is not Status.SAME else replace(row, status=Status.PASSED_ON)
 
 
 @contextmanager

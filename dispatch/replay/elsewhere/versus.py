@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from dispatch.replay.compare import differences
 from dispatch.replay.elsewhere.remote import Introduction
-from dispatch.replay.results import Row, StageResult, Status
+from dispatch.replay.results import DIFFERENT, Row, StageResult, Status
 
-_UNDECIDED = frozenset({Status.UNRECORDED, Status.PENDING})
+_NOT_COMPARED = frozenset({Status.UNRECORDED, Status.FAILED, Status.PENDING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +38,15 @@ def _row(here: Row | None, there: Row | None) -> Row:
     assert given is not None
     recorded, replayed = here.replayed if here else (), there.replayed if there else ()
     found = differences(recorded, replayed) if recorded and replayed else ()
-    undecided = [row for row in (there, here) if row is not None and row.status in _UNDECIDED]
+    undecided = [row.status for row in (there, here) if row is not None and row.status in _NOT_COMPARED]
     if undecided:
-        status = undecided[0].status
+        status = next((each for each in undecided if each in DIFFERENT), undecided[0])
     elif recorded and replayed:
         status = Status.CHANGED if found else Status.SAME
     elif recorded or replayed:
         status = Status.MISSING if recorded else Status.EXTRA
     else:
-        status = Status.SAME
+        status = Status.PASSED_ON
     notes = [row.note for row in (there, here) if row is not None and row.note is not None]
     return replace(
         given,

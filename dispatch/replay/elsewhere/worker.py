@@ -74,7 +74,10 @@ class Worker:
         except UndecodableMessage as e:
             return {"failed": f"this revision cannot read what it is asked: {e}"}
         (decided,) = await self._decider.decide([question])
-        emissions = [[e.topic.name, self._wire(e, signature)] for e in decided.emissions]
+        try:
+            emissions = [[e.topic.name, self._wire(e, signature)] for e in decided.emissions]
+        except Exception as e:  # noqa: BLE001 - as in LocalDecider: what cannot be written is one input that failed
+            return {"failed": f"{type(e).__name__}: {e}"}
         return {"emissions": emissions, "unrecorded": decided.unrecorded, "failed": decided.failed}
 
     def _wire(self, emission: Emission[Any], signature: tuple[str, str] | None) -> bytes:

@@ -21,13 +21,13 @@ _MOST_CHOICES = 24
 def replay_page(results: Sequence[StageResult], asked: Asked) -> str:
     """Return the whole report."""
     filters = {result.stage: _filters(result) for result in results}
-    total = sum(len(result.rows) for result in results)
+    total, decided = sum(len(result.rows) for result in results), sum(result.decided for result in results)
     differing = sum(row.status in DIFFERENT for result in results for row in result.rows)
     verdict = (
-        badge(f"{differing} of {total} decisions differ", "bad")
+        badge(f"{differing} of {total} inputs differ", "bad")
         if differing
-        else badge(f"all {total} decisions are the same", "good")
-        if total
+        else badge(f"all {decided} decisions are the same", "good")
+        if decided
         else badge("there was nothing to decide", "warn")
     )
     return page(
@@ -64,7 +64,11 @@ def _stage(result: StageResult, asked: Asked, filters: Sequence[Filter]) -> Html
     return section(
         result.stage,
         cards(
-            *((name, count, None) for name, count in result.counts.items() if count or name == Status.SAME)
+            *(
+                (name.replace("_", " "), count, None)
+                for name, count in result.counts.items()
+                if count or name == Status.SAME
+            )
         ),
         *_effect(result),
         *_others(result, asked),
@@ -72,7 +76,7 @@ def _stage(result: StageResult, asked: Asked, filters: Sequence[Filter]) -> Html
         facts(
             ("revision then", _signed(result.rows, "revision")),
             ("parameters then", _signed(result.rows, "config_hash")),
-            ("decisions", f"{len(result.rows)} in {result.seconds:.1f} s, {rate:,.0f}/s"),
+            ("decided", f"{result.decided} of {len(result.rows)} in {result.seconds:.1f} s, {rate:,.0f}/s"),
         ),
         tag("p", "digest of what was decided now: ", code(result.digest)),
         *_differing(result, asked, filters),
@@ -93,6 +97,8 @@ def _effect(result: StageResult) -> Iterable[Html]:
         ("refused now", found.now_refused, None),
         ("accepted now", found.now_accepted, None),
     ]
+    if found.not_decided:
+        figures.append(("not decided", found.not_decided, "their answer is not known"))
     if then or now:
         figures.append(("risk then → now", f"${then:,.0f} → ${now:,.0f}", f"{move}, of those that differ"))
     yield cards(*figures)

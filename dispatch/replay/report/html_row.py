@@ -28,14 +28,21 @@ class Change(StrEnum):
     MISSING = "no answer now"
     EXTRA = "an answer only now"
     UNRECORDED = "not recorded"
+    FAILED = "cannot be decided"
 
 
 _BY_STATUS = {
     Status.MISSING: Change.MISSING,
     Status.EXTRA: Change.EXTRA,
     Status.UNRECORDED: Change.UNRECORDED,
+    Status.FAILED: Change.FAILED,
 }
-_TONES: dict[Change, Tone] = {Change.REFUSED: "bad", Change.ACCEPTED: "good", Change.UNRECORDED: "warn"}
+_TONES: dict[Change, Tone] = {
+    Change.REFUSED: "bad",
+    Change.ACCEPTED: "good",
+    Change.UNRECORDED: "warn",
+    Change.FAILED: "bad",
+}
 
 
 def change_of(row: Row) -> Change:

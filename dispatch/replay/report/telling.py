@@ -10,7 +10,7 @@ from dispatch.plain import visible
 from dispatch.replay.compare import Difference, headline
 from dispatch.replay.elsewhere.versus import Against
 from dispatch.replay.report.figures import moved, shown
-from dispatch.replay.results import DIFFERENT, Effect, Row, StageResult, Status, effect
+from dispatch.replay.results import DIFFERENT, UNDECIDED, Effect, Row, StageResult, Status, effect
 from dispatch.replay.signatures import Deciding, decided_by, others_text
 from kernel.stream.stage import Emission
 
@@ -50,6 +50,7 @@ def _stage_document(result: StageResult, deciding: Deciding | None) -> dict[str,
     return {
         "stage": result.stage,
         "inputs": len(result.rows),
+        "decided": result.decided,
         "left": result.left,
         **result.counts,
         "undecodable": result.undecodable,
@@ -138,7 +139,8 @@ def effect_text(found: Effect) -> str:
         "accepted now": found.now_accepted,
     }
     told = ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "in figures only"
-    return f"{found.decisions_changed} decisions changed: {told}"
+    text = f"{found.decisions_changed} decisions changed" + (f": {told}" if found.decisions_changed else "")
+    return text + (f"; {found.not_decided} could not be decided" if found.not_decided else "")
 
 
 def _show_rows(result: StageResult, console: Console, limit: int) -> None:
@@ -155,12 +157,9 @@ def _show_rows(result: StageResult, console: Console, limit: int) -> None:
 
 
 def _show_sum(result: StageResult, console: Console) -> None:
-    counts = ", ".join(
-        f"{count} {name}" for name, count in result.counts.items() if count or name == Status.SAME
-    )
     rate = len(result.rows) / result.seconds if result.seconds else 0
     console.print(
-        f"[bold]{result.stage}[/bold]: {len(result.rows)} decisions in {result.seconds:.1f} s ({rate:,.0f}/s): {counts}"
+        f"[bold]{result.stage}[/bold]: {_decided(result)} in {result.seconds:.1f} s ({rate:,.0f}/s){_outcomes(result)}"
     )
     if result.left:
         console.print(f"  stopped before the end: {result.left} more inputs were not decided")
@@ -172,6 +171,18 @@ def _show_sum(result: StageResult, console: Console) -> None:
         if found.risk_usd_replayed or found.risk_usd_recorded:
             console.print(f"  {risk_text(found)}")
     console.print(f"  digest {result.digest[:16]}", style="dim", markup=False)
+
+
+def _decided(result: StageResult) -> str:
+    counts = {status: result.counts[status] for status in Status if status in UNDECIDED}
+    others = [f"{count} {status.value.replace('_', ' ')}" for status, count in counts.items() if count]
+    return ", ".join([f"{result.decided} decided", *others])
+
+
+def _outcomes(result: StageResult) -> str:
+    counts = {status: result.counts[status] for status in Status if status not in UNDECIDED}
+    told = [f"{count} {status.value}" for status, count in counts.items() if count or status is Status.SAME]
+    return f": {', '.join(told)}" if result.decided else ""
 
 
 def risk_text(found: Effect) -> str:

@@ -276,3 +276,49 @@ async def test_the_other_right_of_a_recorded_chain_was_never_asked_for() -> None
     (row,) = (await only(log)).rows
     assert row.status is Status.UNRECORDED
     assert row.note == f"the {Right.PUT}s of SPY were not asked for then, the {Right.CALL}s were"
+
+
+class Delicate:
+    """The selector, but one signal it cannot bear."""
+
+    def __init__(self, unbearable: str) -> None:
+        self._stage: Any = replay_of("selector", PARAMS, "replaying")
+        self.consumes, self.answers, self.decided = SIGNALS, self._stage.answers, self._stage.decided
+        self._unbearable = unbearable
+
+    async def decide(self, message: Any, evidence: Any) -> Any:
+        if message.meta.id == self._unbearable:
+            raise ZeroDivisionError("oh")
+        return await self._stage.decide(message, evidence)
+
+
+async def test_an_input_that_raises_is_a_difference_of_its_own_and_the_others_are_decided() -> None:
+    stage = Delicate(signal(2).meta.id)
+    played = [Played("selector", stage, LocalDecider(stage))]
+    (result,) = await replay((await recorded()).log, played, Span(), lambda *_: None)
+    assert [row.status.value for row in result.rows] == ["same", "same", "failed", "same"]
+    assert result.rows[2].note == "ZeroDivisionError: oh"
+    assert (result.differs, result.decided) == (True, 3)
+
+
+async def test_what_raises_is_a_difference_even_where_nothing_was_answered_then() -> None:
+    pipeline = await recorded(1)
+    pipeline.log.write(SIGNALS, signal(9))
+    stage = Delicate(signal(9).meta.id)
+    played = [Played("selector", stage, LocalDecider(stage))]
+    (result,) = await replay(pipeline.log, played, Span(), lambda *_: None)
+    assert [row.status.value for row in result.rows] == ["same", "failed"]
+
+
+async def test_what_could_not_be_decided_is_no_changed_decision() -> None:
+    log = (await recorded()).log
+    result = await only(log, settings=("selector.strategies.day_trade.dte_max=9",))
+    assert [row.status for row in result.rows] == [Status.UNRECORDED] * 4
+    found = effect(result.rows)
+    assert (found.decisions_changed, found.not_decided, result.decided) == (0, 4, 0)
+
+
+async def test_what_a_stage_only_passes_on_is_not_counted_as_decided() -> None:
+    result = await only((await recorded()).log, "signals")
+    assert [row.status for row in result.rows] == [Status.PASSED_ON] * 4
+    assert (result.decided, result.differs) == (0, False)

@@ -71,3 +71,27 @@ async def test_a_replay_that_was_halted_says_nothing_of_the_rest() -> None:
     (result,) = versus([whole], [halted])
     assert [row.status for row in result.rows] == [Status.SAME] * 2
     assert result.left == 2
+
+
+async def test_what_one_could_not_decide_is_a_difference_even_if_the_other_has_nothing_to_say() -> None:
+    log = await a_log()
+    log.write(SIGNALS, a_signal("signal 9"))
+    waiting = await decided(log, 40, "x")
+    *others, last = waiting.rows
+    broken = replace(
+        waiting, rows=[*others, replace(last, status=Status.FAILED, note="ZeroDivisionError: oh")]
+    )
+    for here, there in ((waiting, broken), (broken, waiting)):
+        (result,) = versus([here], [there])
+        assert result.rows[-1].status is Status.FAILED
+
+
+async def test_what_neither_decides_is_passed_on() -> None:
+    pipeline = RecordedPipeline()
+    await pipeline.send(a_signal(), chains.Row())
+    stage = replay_of("signals", PARAMS, "x")
+    (result,) = await replay(
+        pipeline.log, [Played("signals", stage, LocalDecider(stage))], Span(), lambda *_: None
+    )
+    (both,) = versus([result], [result])
+    assert [row.status for row in both.rows] == [Status.PASSED_ON]

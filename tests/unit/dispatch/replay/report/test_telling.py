@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -108,3 +109,35 @@ async def test_json_has_every_row_and_what_was_left() -> None:
     results = await replayed(await a_recording(), "selector", settings=["selector.min_score=90"])
     (stage,) = to_document(results, ["selector.min_score=90"])["stages"]
     assert (stage["inputs"], stage["left"], len(stage["rows"])) == (4, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "said"),
+    [
+        ("selector", [], "selector: 4 decided in 9.0 s (0/s): 4 same"),
+        ("signals", [], "signals: 0 decided, 4 passed on in 9.0 s (0/s)"),
+        (
+            "selector",
+            ["selector.strategies.day_trade.dte_max=9"],
+            "selector: 0 decided, 4 unrecorded in 9.0 s (0/s)",
+        ),
+    ],
+)
+async def test_only_what_was_decided_is_called_decided(
+    stage: str, settings: Sequence[str], said: str
+) -> None:
+    (result,) = await replayed(await a_recording(), stage, settings=settings)
+    assert said in told([replace(result, seconds=9.0)])
+
+
+async def test_what_could_not_be_decided_is_told_apart_from_what_changed() -> None:
+    results = await replayed(
+        await a_recording(), "selector", settings=["selector.strategies.day_trade.dte_max=9"]
+    )
+    assert "  0 decisions changed; 4 could not be decided" in told(results)
+    (stage,) = to_document(results, [])["stages"]
+    assert (stage["decided"], stage["effect"]["decisions_changed"], stage["effect"]["not_decided"]) == (
+        0,
+        0,
+        4,
+    )
