@@ -10,16 +10,16 @@
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from dispatch.replay.deciding import Decided, Question
 from dispatch.replay.elsewhere.frames import PROTOCOL, BrokenFrame, receive_frame, to_frame
+from dispatch.replay.elsewhere.last_words import LastWords
 from dispatch.replay.elsewhere.revisions import Code
 from kernel.contracts.codec import Codec
 from kernel.contracts.schema_store import load_store
@@ -32,6 +32,8 @@ from kernel.stream.stage import Emission
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH")
 _SILENT_S = 60.0
 _ENDING_S = 5.0
+#: One that speaks nonsense may well live on.
+_BROKEN_S = 1.0
 _LAST_LINES = 5
 _TOPICS = {topic.name: topic for topic in ALL_TOPICS}
 #: An input and its evidence as wire bytes, and whose signature the answer is to have; see `frames`.
@@ -67,21 +69,22 @@ class Worker:
         self._errand = errand
         self._silent_s = silent_s
         self._process: asyncio.subprocess.Process | None = None
-        self._words: IO[bytes] | None = None
+        self._words: LastWords | None = None
 
     async def __aenter__(self) -> Self:
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process that writes to it
         self._process = await asyncio.create_subprocess_exec(
             str(self._code.python),
             "-m",
             "dispatch.replay.elsewhere.worker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=self._words,
+            stderr=asyncio.subprocess.PIPE,
             cwd=self._code.folder,
             env=worker_environment(self._code, os.environ),
             start_new_session=True,  # Ctrl-C is for us: a worker ends when its pipe does
         )
+        assert self._process.stderr is not None
+        self._words = LastWords(self._process.stderr)
         return self
 
     async def __aexit__(
@@ -99,7 +102,7 @@ class Worker:
                 process.kill()
             await process.wait()
         finally:
-            words.close()
+            await words.close()
 
     async def decide(self, asked: Sequence[Triple]) -> list[dict[str, Any]]:
         """Return a map per question; raises WorkerFailed."""
@@ -147,10 +150,10 @@ class Worker:
         except TimeoutError:
             raise self._failure(f"said nothing for {self._silent_s:g} s") from None
         except (BrokenFrame, ConnectionError) as e:
+            await self._last_said(_BROKEN_S)
             raise self._failure(f"stopped in the middle: {e}") from e
         if said is None:
-            with suppress(TimeoutError):  # what it has to say of its end it says after it closed the pipe
-                await asyncio.wait_for(process.wait(), _ENDING_S)
+            await self._last_said(_ENDING_S)  # what it has to say of its end it says after it closed the pipe
             raise self._failure("ended")
         return said
 
@@ -162,11 +165,13 @@ class Worker:
             )
         return WorkerFailed(f"{self._code.label} {what}" + (f"; its last words:\n{words}" if words else ""))
 
+    async def _last_said(self, within_s: float) -> None:
+        assert self._words is not None
+        await self._words.all_said(within_s)
+
     def _last_words(self) -> str:
         assert self._words is not None
-        self._words.seek(0)
-        lines = self._words.read().decode("utf-8", "replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-_LAST_LINES:])
+        return "\n".join(f"  {line}" for line in self._words.lines(_LAST_LINES))
 
 
 class RemoteDecider:

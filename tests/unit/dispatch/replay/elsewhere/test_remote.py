@@ -78,6 +78,20 @@ async def test_a_worker_that_dies_is_told_of_with_its_last_words(tmp_path: Path)
     assert said.endswith("ZeroDivisionError: oh")
 
 
+async def test_of_a_worker_that_talks_without_end_only_the_last_is_kept(tmp_path: Path) -> None:
+    talks = "greet()\nread_frame(sys.stdin.buffer)\nfor n in range(40_000): print('line', n, file=sys.stderr)\nsay({})"
+    async with Worker(scripted(tmp_path, talks), ERRAND) as worker:
+        await worker.greet()
+        with pytest.raises(WorkerFailed):
+            await worker.decide(ASKED)
+        words = worker._words
+        assert words is not None
+        await words.all_said(60)
+        lines = words.lines(1_000_000)
+    assert lines[-1] == "line 39999"
+    assert 60 * 1024 < sum(len(line) + 1 for line in lines) <= 64 * 1024
+
+
 async def test_a_worker_that_hangs_is_given_up_and_killed(tmp_path: Path) -> None:
     said = await failure(scripted(tmp_path, "greet()\nwhile True: time.sleep(60)"), silent_s=5)
     assert said == "scripted code said nothing for 5 s"
