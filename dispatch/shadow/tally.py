@@ -1,13 +1,15 @@
 """What a shadow has found so far: counts for as long as it runs, and the first of the decisions that differ. Pure."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
 from dispatch.replay.results import DIFFERENT, Effect, Row, Status, effect
 
 #: Differing decisions kept for the report. A revision that differs in more has been found out long before.
 KEPT = 500
+#: No word for or against a revision: the live stage has not answered, or neither of the two has anything to say.
+_NO_WORD = frozenset({Status.PENDING, Status.PASSED_ON})
 _NOTHING_MOVED = Effect(
     decisions_changed=0,
     contracts_swapped=0,
@@ -20,7 +22,7 @@ _NOTHING_MOVED = Effect(
 
 @dataclass(slots=True)
 class Tally:
-    """Counts rows. Pending ones are no word for or against the revision: the live stage has not answered them."""
+    """Counts rows."""
 
     counts: Counter[Status] = field(default_factory=Counter)
     differing: list[Row] = field(default_factory=list)
@@ -43,7 +45,7 @@ class Tally:
     @property
     def compared(self) -> int:
         """How many decisions were compared."""
-        return sum(count for status, count in self.counts.items() if status is not Status.PENDING)
+        return sum(count for status, count in self.counts.items() if status not in _NO_WORD)
 
     @property
     def disagreed(self) -> int:
@@ -62,11 +64,4 @@ class Tally:
 
 
 def _sum(one: Effect, other: Effect) -> Effect:
-    return Effect(
-        decisions_changed=one.decisions_changed + other.decisions_changed,
-        contracts_swapped=one.contracts_swapped + other.contracts_swapped,
-        now_refused=one.now_refused + other.now_refused,
-        now_accepted=one.now_accepted + other.now_accepted,
-        risk_usd_recorded=one.risk_usd_recorded + other.risk_usd_recorded,
-        risk_usd_replayed=one.risk_usd_replayed + other.risk_usd_replayed,
-    )
+    return Effect(**{f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(Effect)})

@@ -268,7 +268,10 @@ async def test_a_revision_that_dies_of_an_input_ends_it_and_its_last_words_and_t
         )
     file = tmp_path / "services" / "selector" / "replay.py"
     begin = "        if evidence is None:\n"
-    planted = "        if message.setup == 'deadly':\n            raise ZeroDivisionError\n"
+    planted = (
+        "        if message.setup == 'deadly':\n            import os\n            os.write(2, b'cannot go on')\n"
+        "            os._exit(1)\n"
+    )
     assert file.read_text("utf-8").count(begin) == 1
     file.write_text(file.read_text("utf-8").replace(begin, planted + begin), "utf-8")
     harmless, deadly = await live.decides(GOOD), await live.decides(GOOD, setup="deadly")
@@ -278,7 +281,7 @@ async def test_a_revision_that_dies_of_an_input_ends_it_and_its_last_words_and_t
         await live.writes(harmless)
         await compared(shadow, 1)
         await live.writes(deadly)
-        with pytest.raises(WorkerFailed, match="ZeroDivisionError") as caught:
+        with pytest.raises(WorkerFailed, match="cannot go on") as caught:
             await asyncio.wait_for(running, DEADLINE_S)
     assert f"it was asked about signal {deadly[0].message.meta.id}" in str(caught.value)
     assert shadow.tally.counts == {Status.SAME: 1}

@@ -186,3 +186,14 @@ def test_a_name_that_topics_cannot_have_is_refused(chosen: str) -> None:
 
 def test_group_and_topics_are_its_own_and_tell_whose() -> None:
     assert (NAMES.group, NAMES.prefix) == ("dispatch.shadow.next.selector", "shadow.next.dispatch.")
+
+
+def test_what_the_revision_fails_on_is_a_difference_and_counted_apart_from_what_it_changed() -> None:
+    tally = tally_of(Status.SAME, Status.FAILED, Status.UNRECORDED, Status.CHANGED)
+    assert (tally.compared, tally.disagreed) == (4, 3)
+    assert (tally.effect.decisions_changed, tally.effect.not_decided) == (1, 2)
+
+
+def test_what_neither_side_decides_is_not_compared() -> None:
+    tally = tally_of(Status.SAME, Status.PASSED_ON)
+    assert (tally.compared, tally.disagreed, tally.agreement_pct) == (1, 0, 100)
