@@ -160,7 +160,7 @@ def _in_story_order(recorded: Recorded) -> Iterator[_Key]:
 
 
 async def _find(source: Source, keys: Sequence[_Key], since: datetime | None) -> dict[_Key, StoredRecord]:
-    """Return the first record of each."""
+    """Return the first record of each; what was decided before `since`, and only answered again, is further back."""
     topics = [TOPICS[name] for name in dict.fromkeys(key[0] for key in keys)]
     known = {topic.full_name(source.prefix): topic for topic in topics}
     wanted, codec = set(keys), Codec()
@@ -173,7 +173,7 @@ async def _find(source: Source, keys: Sequence[_Key], since: datetime | None) ->
             continue
         if key in wanted:
             found.setdefault(key, record)
-    return found
+    return found if since is None or len(found) == len(wanted) else await _find(source, keys, None)
 
 
 def _key(topic: Topic[Any], message: Message) -> _Key:

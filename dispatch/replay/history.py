@@ -5,11 +5,13 @@
 2. Of several answers with one id (a redelivery writes it again) the first counts; they are equal. A stage may decide on
    one input more than once (the executor, when it may send again): compared is its first decision.
 3. The evidence of an answer is the one whose `decided_at` is the answer's `occurred_at`: after a crash between the two
-   there may be evidence of a decision nobody took.
+   there may be evidence of a decision nobody took. An input that was written again is answered again by what was
+   decided at first, without new evidence: what is not found since the inputs began is looked for in all of the log.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -127,20 +129,33 @@ async def read_evidence(
     """Yield each wanted input's id once, with the evidence of its decision (None: there is none)."""
     keys, decided_at = {input_id.encode(): input_id for input_id in wanted}, history.decided_at
     undecided: dict[str, Evidence] = {}
-    async for record in source.read([EVIDENCE], history.begins_at):
-        input_id = keys.get(record.key or b"")
-        if input_id is None:
-            continue
-        evidence = _decoded(codec, record)
-        if evidence is None or evidence.meta.stage != stage:
-            continue
-        if input_id not in decided_at:
-            undecided[input_id] = evidence
-        elif evidence.decided_at == decided_at[input_id]:
-            del keys[input_id.encode()]
-            yield input_id, evidence
+    async with aclosing(_evidence_of(source, stage, keys, history.begins_at, codec)) as found:
+        async for input_id, evidence in found:
+            if input_id not in decided_at:
+                undecided[input_id] = evidence
+            elif evidence.decided_at == decided_at[input_id]:
+                del keys[input_id.encode()]
+                yield input_id, evidence
+    earlier = {key: input_id for key, input_id in keys.items() if input_id in decided_at}
+    if earlier and history.begins_at is not None:
+        async with aclosing(_evidence_of(source, stage, earlier, None, codec)) as found:
+            async for input_id, evidence in found:
+                if evidence.decided_at == decided_at[input_id]:
+                    del earlier[input_id.encode()], keys[input_id.encode()]
+                    yield input_id, evidence
     for input_id in keys.values():
         yield input_id, undecided.get(input_id)
+
+
+async def _evidence_of(
+    source: Source, stage: str, keys: Mapping[bytes, str], since: datetime | None, codec: Codec
+) -> AsyncGenerator[tuple[str, Evidence], None]:
+    """Yield each evidence of `stage` on an input that `keys` has when it is read, with the input's id."""
+    async for record in source.read([EVIDENCE], since):
+        input_id = keys.get(record.key or b"")
+        evidence = None if input_id is None else _decoded(codec, record)
+        if input_id is not None and evidence is not None and evidence.meta.stage == stage:
+            yield input_id, evidence
 
 
 def _decoded(codec: Codec, record: StoredRecord) -> Evidence | None:

@@ -1,6 +1,7 @@
 """Runs a replay: reads inputs and answers, streams the evidence past the stage, compares.
 
-1. The log is read to the ends it has at the beginning; nothing is committed and nothing is written.
+1. The log is read to the ends it has at the beginning (see `source`); nothing is committed and nothing is written.
+   A decision whose answer was on its way then, and has come since, is pending: it is neither compared nor fed on.
 2. Only inputs and answers are held; evidence passes through, so a long range needs little memory.
 3. In a chain (`selector..sizer`) what a stage decides now is what the next is given.
 """
@@ -38,6 +39,7 @@ from kernel.stream.stage import Emissions
 T = TypeVar("T")
 #: Questions handed to a decider at once.
 _BATCH = 64
+_ANSWERED_MEANWHILE = "answered while the log was read"
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 #: Called with a stage's name, how many of its inputs are done, how many there are.
 Progress = Callable[[str, int, int], None]
@@ -106,6 +108,8 @@ class _Run:
             async for row in taken:
                 rows[row.message.meta.id] = row
                 self._progress(stage.name, len(rows), len(inputs))
+        for input_id in await self._on_the_way(inputs, rows):
+            rows[input_id] = replace(rows[input_id], status=Status.PENDING, note=_ANSWERED_MEANWHILE)
         result = StageResult(
             stage=stage.name,
             rows=[rows[given.id] for given in inputs if given.id in rows],
@@ -113,12 +117,26 @@ class _Run:
             undecodable=history.undecodable,
             seconds=time.perf_counter() - started,
         )
-        given_on = {e.message.meta.id: e.message for row in result.rows for e in row.replayed}
+        given_on = {
+            e.message.meta.id: e.message
+            for row in result.rows
+            if row.status is not Status.PENDING
+            for e in row.replayed
+        }
         if (
             stage.replay.consumes in stage.replay.answers
         ):  # what it did not decide it passes on: an operator's signal
             given_on |= {row.message.meta.id: row.message for row in result.rows if not row.recorded}
         return result, _Fed(given_on, inputs, history.begins_at if fed is None else fed.since)
+
+    async def _on_the_way(self, inputs: Sequence[Input], rows: Mapping[str, Row]) -> list[str]:
+        """Return the inputs that were seen without an answer, and have one by now."""
+        unanswered = [i for i in inputs if i.id in rows and rows[i.id].status is Status.EXTRA]
+        if not unanswered:
+            return []
+        since, stage = History(inputs=unanswered), self._stage
+        await read_answers(self._source.fresh(), stage.name, stage.replay, since, self._codec)
+        return [given.id for given in unanswered if given.id in since.answers]
 
     async def _history(self, fed: _Fed | None) -> History:
         """Read the inputs and what was answered to them."""
@@ -209,7 +227,7 @@ class _Run:
         answers = await self._stage.decider.decide(questions)
         taken = []
         for (given, evidence), then, decided in zip(batch, recorded, answers, strict=True):
-            pending = evidence is None and not then and not chained
+            pending = evidence is None and not then and given.record is not None
             taken.append(Taken(given, evidence, _compared(given, then, decided, pending=pending)))
         return taken
 

@@ -4,7 +4,7 @@ Whatever Kafka fails with, here and later, is a TransientError that names the br
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
@@ -18,6 +18,8 @@ from kernel.stream.producer import MAX_MESSAGE_BYTES, Header
 
 T = TypeVar("T")
 _POLL_MS = 200
+#: By topic and partition, the offset after the last record.
+Ends = Mapping[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +66,15 @@ class LogReader:
             at = found.get(tp)
             self._open.seek(tp, at.offset if at is not None else ends[tp])
 
-    async def to_the_end(self) -> AsyncIterator[StoredRecord]:
-        """Yield the records up to the ends the topics have now, partition by partition in log order."""
-        ends = await self._asked(self._open.end_offsets(self._open.assignment()))
-        waiting = {tp for tp, end in ends.items() if await self._position(tp) < end}
+    async def ends(self) -> Ends:
+        """Return where the topics end now."""
+        found: Ends = await self._asked(self._open.end_offsets(self._open.assignment()))
+        return found
+
+    async def to_the_end(self, ends: Ends | None = None) -> AsyncIterator[StoredRecord]:
+        """Yield the records up to `ends` (None: those the topics have now), partition by partition in log order."""
+        ends = await self.ends() if ends is None else ends
+        waiting = {tp for tp in self._open.assignment() if await self._position(tp) < ends[tp]}
         while waiting:
             for tp, records in (await self._poll()).items():
                 for record in records:

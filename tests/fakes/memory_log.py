@@ -60,6 +60,10 @@ class MemoryLog:
             if record.topic in names and (since is None or record.written_at >= since):
                 yield record
 
+    def fresh(self) -> "MemoryLog":
+        """See Source."""
+        return self
+
     @staticmethod
     def time_of(number: int) -> datetime:
         """Return when the record of that number was written."""

@@ -7,7 +7,7 @@ import pytest
 
 from dispatch.replay.span import Span
 from kernel.contracts.schema_store import load_store, schema_fingerprint
-from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS, TICKETS
+from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS, SELECTIONS, SIGNALS, TICKETS
 from kernel.domain.errors import ConfigError
 from kernel.testing.builders import a_signal
 from tests.fakes.memory_log import MemoryLog
@@ -137,3 +137,19 @@ async def test_records_that_are_no_messages_are_passed_over() -> None:
     for topic in (SIGNALS, SELECTIONS, REJECTIONS, EVIDENCE):
         log.write_bytes(topic, b"SPY", b"no message")
     assert topics_of(await case_of(log)) == STORY
+
+
+async def test_what_was_only_answered_again_in_the_range_brings_its_evidence_from_before() -> None:
+    log = (await pipeline_of(GOOD)).log
+    given, answer = (
+        next(r for r in log.records if r.topic == topic.full_name(log.prefix))
+        for topic in (SIGNALS, SELECTIONS)
+    )
+    for _ in range(200):  # seconds
+        log.write_bytes(EXECUTIONS, b"SPY", b"something else")
+    since = log.time_of(len(log.records))
+    log.write_bytes(SIGNALS, given.key or b"", given.value or b"")
+    log.write_bytes(SELECTIONS, answer.key or b"", answer.value or b"")
+    case = await case_of(log, "selector", Span(since=since))
+    assert topics_of(case) == STORY[:3]
+    assert statuses(await ran(case)) == [["same"]]

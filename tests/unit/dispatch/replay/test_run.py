@@ -12,9 +12,10 @@ from dispatch.replay.results import StageResult, Status, effect
 from dispatch.replay.run import Played, replay
 from dispatch.replay.span import Span
 from kernel.contracts.messages import Signal
-from kernel.contracts.topics import EVIDENCE, REJECTIONS, SELECTIONS, SIGNALS
+from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS, SELECTIONS, SIGNALS
 from kernel.domain.errors import ConfigError
 from kernel.domain.options import Direction, Right, Strategy
+from kernel.stream.reader import StoredRecord
 from kernel.testing.builders import NOW, a_signal, an_idea
 from tests.fakes import chains
 from tests.fakes.memory_log import MemoryLog
@@ -322,3 +323,47 @@ async def test_what_a_stage_only_passes_on_is_not_counted_as_decided() -> None:
     result = await only((await recorded()).log, "signals")
     assert [row.status for row in result.rows] == [Status.PASSED_ON] * 4
     assert (result.decided, result.differs) == (0, False)
+
+
+class MovingLog(MemoryLog):
+    """A log that grows while it is read: `later` is what it holds by then."""
+
+    def __init__(self, now: list[StoredRecord], later: MemoryLog) -> None:
+        super().__init__()
+        self.records, self._later = now, later
+
+    def fresh(self) -> MemoryLog:
+        return self._later
+
+
+async def test_an_answer_that_was_on_its_way_is_no_difference_and_is_not_fed_on() -> None:
+    whole = (await recorded(2)).log
+    answer = max(i for i, r in enumerate(whole.records) if r.topic == SELECTIONS.full_name(whole.prefix))
+    log = MovingLog(whole.records[:answer], whole)
+    selector, sizer = await replayed(log, "selector", "sizer")
+    assert [row.status for row in selector.rows] == [Status.SAME, Status.PENDING]
+    assert selector.rows[1].note == "answered while the log was read"
+    assert [row.status for row in sizer.rows] == [Status.SAME]
+    assert not selector.differs
+
+
+async def test_what_the_next_stage_of_a_chain_has_not_decided_yet_is_pending() -> None:
+    log = (await recorded(1)).log
+    answer = max(i for i, r in enumerate(log.records) if r.topic == SELECTIONS.full_name(log.prefix))
+    log.records = log.records[: answer + 1]
+    selector, sizer = await replayed(log, "selector", "sizer")
+    assert [row.status for row in (*selector.rows, *sizer.rows)] == [Status.SAME, Status.PENDING]
+
+
+async def test_an_input_written_again_after_the_beginning_is_decided_on_what_was_seen_at_first() -> None:
+    """The stage answers it again with the answer it keeps, and looks at nothing again."""
+    pipeline = await recorded(1)
+    log, first = pipeline.log, signal(0)
+    answers = [r for r in log.records if r.topic == SELECTIONS.full_name(log.prefix)]
+    for _ in range(200):  # seconds
+        log.write_bytes(EXECUTIONS, b"SPY", b"something else")
+    since = log.time_of(len(log.records))
+    log.write(SIGNALS, first)
+    log.write_bytes(SELECTIONS, answers[0].key or b"", answers[0].value or b"")
+    result = await only(log, span=Span(since=since))
+    assert [row.status for row in result.rows] == [Status.SAME]
