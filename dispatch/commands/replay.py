@@ -22,6 +22,7 @@ from dispatch.replay.debug.stepping import Stepper
 from dispatch.replay.deciding import STAGES, Decider, replay_of
 from dispatch.replay.elsewhere.revisions import code_of
 from dispatch.replay.elsewhere.versus import Against
+from dispatch.replay.into import into_topics
 from dispatch.replay.observing import Observer
 from dispatch.replay.parameters import ChosenParams, DeciderOfThen, chosen_params
 from dispatch.replay.playing import Players, There, play
@@ -30,7 +31,6 @@ from dispatch.replay.report.html_report import replay_page
 from dispatch.replay.report.step_view import show_decision
 from dispatch.replay.report.telling import show, to_document
 from dispatch.replay.results import StageResult
-from dispatch.replay.shadow_topics import into_topics
 from dispatch.replay.source import Source
 from dispatch.replay.span import Span
 from dispatch.stories.parameters import known_params
@@ -171,5 +171,5 @@ def _there(rev: str | None, chosen: ChosenParams) -> Iterator[There | None]:
 
 
 def _say_if_never(observers: Sequence[Observer]) -> None:
-    if any(isinstance(each, Stepper) and not each.halted for each in observers):
+    if any(isinstance(each, Stepper) and each.waited_in_vain for each in observers):
         err.print("--break was never true in this range", markup=False)

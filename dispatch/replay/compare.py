@@ -37,7 +37,7 @@ def differences(
     left, right = _by_topic(recorded), _by_topic(replayed)
     if left.keys() != right.keys():
         found.append(Difference("answer", _headline(recorded), _headline(replayed)))
-    for topic in left.keys() & right.keys():
+    for topic in sorted(left.keys() & right.keys()):
         unknown = _unwritten(left[topic]) | _unwritten(right[topic])
         found += [
             d for d in _between(left[topic].message, right[topic].message) if not _lies_in(d.path, unknown)

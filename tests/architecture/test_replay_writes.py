@@ -10,7 +10,7 @@ WRITERS = ("kernel.stream.producer", "kernel.stream.requeue", "kernel.stream.pro
 def test_only_the_shadow_topics_of_a_replay_can_be_written_to() -> None:
     replaying = [*(ROOT / "dispatch" / "replay").rglob("*.py"), ROOT / "dispatch" / "commands" / "replay.py"]
     assert len(replaying) > 10
-    assert [path.stem for path in replaying if _imported(path) & set(WRITERS)] == ["shadow_topics"]
+    assert [path.stem for path in replaying if _imported(path) & set(WRITERS)] == ["into"]
 
 
 def test_the_command_makes_a_writer_only_where_a_prefix_is_given() -> None:

@@ -128,8 +128,11 @@ def test_a_venue_that_is_up_is_not_asked_even_with_keys_that_look_live(recorded:
             APCA_API_DATA_URL=venue.url,
         )
         journal = asyncio.run(_requests(venue.url))
+        asyncio.run(_asked_on_purpose(venue.url))
+        would_have_been_seen = asyncio.run(_requests(venue.url))
     assert code == 0
     assert journal == []
+    assert [row["path"] for row in would_have_been_seen] == ["/v2/account"]
 
 
 def test_a_replay_leaves_the_topics_as_they_were(recorded: Recorded) -> None:
@@ -155,3 +158,8 @@ def test_a_range_kept_as_a_case_is_decided_the_same_without_kafka(recorded: Reco
 async def _requests(url: str) -> list[Any]:
     async with SimulatedVenue(url) as venue:
         return [row for row in await venue.journal() if row["kind"] == "request"]
+
+
+async def _asked_on_purpose(url: str) -> None:
+    async with SimulatedVenue(url) as venue:
+        await venue.account()

@@ -76,6 +76,11 @@ class Stepper:
         #: Whether it ever halted.
         self.halted = False
 
+    @property
+    def waited_in_vain(self) -> bool:
+        """Whether it was to halt where a condition is true, and never did."""
+        return self._condition is not None and not self.halted
+
     def begin(self, stage: str, inputs: Sequence[Input]) -> None:
         """See Observer."""
         self._done, self._total = 0, len(inputs)

@@ -8,9 +8,9 @@ from dispatch.replay.compare import Difference, differences
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Rejection, RejectionCode
 from kernel.contracts.schema_store import load_store
-from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SELECTIONS, TICKETS
+from kernel.contracts.topics import EXECUTIONS, REJECTIONS, SELECTIONS, SIGNALS, TICKETS
 from kernel.stream.stage import Emission
-from kernel.testing.builders import a_leg, a_meta, a_score, a_selection, a_ticket, an_idea
+from kernel.testing.builders import a_leg, a_meta, a_score, a_selection, a_signal, a_ticket, an_idea
 from tests.contracts.samples import an_execution
 from tests.fakes.revisions import written
 
@@ -101,3 +101,31 @@ def test_a_field_the_writer_knew_and_left_out_is_one() -> None:
 def test_bytes_do_not_matter_only_what_they_say() -> None:
     one = of_version(2)
     assert differences([one], [replace(one, wire=None)]) == NOTHING
+
+
+def test_differences_come_topic_by_topic_in_one_order_whatever_the_hash_seed() -> None:
+    messages = {
+        TICKETS: a_ticket(),
+        SIGNALS: a_signal(),
+        SELECTIONS: a_selection(),
+        REJECTIONS: a_refusal(),
+        EXECUTIONS: an_execution(),
+    }
+
+    def side(word: str) -> list[Emission[Any]]:
+        return [
+            Emission(
+                topic,
+                m.model_copy(update={"meta": m.meta.model_copy(update={"stage": f"{topic.name} {word}"})}),
+            )
+            for topic, m in messages.items()
+        ]
+
+    found = [str(d.recorded) for d in differences(side("then"), side("now"))]
+    assert found == [
+        f"{name} then" for name in ("executions", "rejections", "selections", "signals", "tickets")
+    ]
+
+
+def a_refusal() -> Rejection:
+    return Rejection(meta=a_meta("x"), idea=an_idea(), code=RejectionCode.TICKET_EXPIRED, message="late")

@@ -205,3 +205,23 @@ async def test_a_halted_decision_is_told_with_its_arithmetic_now_and_then() -> N
     assert "now    refused by the selector: SCORE_BELOW_MINIMUM" in told
     assert "then   selected SPY260612C00525000 with quality score 72.1/100" in told
     assert "volume 400 (day_bar) -> 20.0" in told
+
+
+@pytest.mark.parametrize(
+    ("debugging", "in_vain"),
+    [
+        (Debugging(condition="answer.score.total < 1"), True),
+        (Debugging(condition="answer.score.total < 99"), False),
+        (Debugging(speed=0, step=True), False),
+    ],
+)
+async def test_only_a_condition_can_be_waited_for_in_vain(debugging: Debugging, in_vain: bool) -> None:
+    person = Person("q")
+    _, stepper = await stepped(await a_recording(), person, debugging)
+    assert stepper.waited_in_vain is in_vain
+
+
+def test_a_stepper_that_never_came_to_halt_waited_for_nothing_where_nothing_was_to_be_true() -> None:
+    (stepper,) = Debugging(step=True).observers(REPLAY, now=NOW, ask=Person().ask, show=Person().show)
+    assert isinstance(stepper, Stepper)
+    assert not stepper.waited_in_vain
