@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from dispatch.commands.shadow_options import (
     Settings,
     Stage,
 )
-from dispatch.connection import connect
+from dispatch.connection import connect, params_file_given, params_file_here
 from dispatch.console import err, only_results_speak, out, write_json
 from dispatch.html import save_page
 from dispatch.replay.deciding import STAGES, replay_of
@@ -42,10 +41,8 @@ from kernel.domain.params import TradingParams
 from kernel.runtime.clock import SystemClock
 from kernel.runtime.health import Health
 from kernel.runtime.params import load_params
-from kernel.runtime.settings import PROJECT_ROOT, ServiceSettings
+from kernel.runtime.settings import ServiceSettings
 from kernel.runtime.web import WebServer, health_app
-
-PARAMS_FILE = "DISPATCH_PARAMS_FILE"
 
 
 def shadow(
@@ -68,7 +65,7 @@ def shadow(
     Runs until it is stopped or has seen enough, then reports. Exit code 1 where agreement is below the minimum.
     """
     own, changes = ServiceSettings.from_env(os.environ), tuple(settings or ())
-    filed = _checked(stage, own, changes)
+    filed = _checked(stage, changes)
     connection = connect(os.environ)
     seconds = None if for_ is None else length(for_, "--for").total_seconds()
     rules = Rules(patience=length(patience, "--patience"))
@@ -78,7 +75,7 @@ def shadow(
             names=Names(stage=stage, revision=name_of(code, name), live_prefix=connection.prefix),
             replay=replay_of(stage, filed, own.code_revision()),
             code=code,
-            params=_params(connection.environment),
+            params=_params_given(),
             settings=changes,
             bootstrap_servers=connection.kafka,
             rules=rules,
@@ -87,30 +84,23 @@ def shadow(
             seconds=seconds,
         )
         found = asyncio.run(_run(plan, minimum_pct, own.http_host, port))
-    if html is not None:
-        _save(html, found, filed)
-    if as_json:
-        write_json(to_document(found))
-    else:
-        show(found, out, limit)
+    _report(found, filed, html=html, as_json=as_json, limit=limit)
     sys.exit(0 if found.holds else 1)
 
 
-def _checked(stage: str, own: ServiceSettings, changes: tuple[str, ...]) -> TradingParams:
-    """Return the parameters of this code; raises ConfigError on a stage or a change that cannot be, before anything starts."""
+def _checked(stage: str, changes: tuple[str, ...]) -> TradingParams:
+    """Return the present parameters; raises ConfigError on a stage or a change that cannot be, before anything starts."""
     if stage not in STAGES:
         raise ConfigError(f"there is nothing to shadow of {stage!r}; stages: {', '.join(STAGES)}")
-    filed = load_params(own.params_file)
+    filed = load_params(params_file_here(os.environ))
     with_overrides(filed, changes)
     return filed
 
 
-def _params(environment: Mapping[str, str]) -> str | None:
+def _params_given() -> str | None:
     """Return the parameters the live stages were given, for the other revision too; None where each takes its own."""
-    file = environment.get(PARAMS_FILE)
-    if file is None or Path(file).resolve() == PROJECT_ROOT / "config" / "trading_params.json":
-        return None
-    return Path(file).read_text("utf-8")
+    file = params_file_given(os.environ)
+    return None if file is None else file.read_text("utf-8")
 
 
 async def _run(plan: Plan, minimum_pct: float, host: str, port: int) -> Found:
@@ -143,6 +133,11 @@ def _web(health: Health, host: str, port: int) -> WebServer:
         raise ConfigError(f"--port: cannot listen on {host}:{port}: {e.strerror}") from e
 
 
-def _save(file: Path, found: Found, params: TradingParams) -> None:
-    save_page(file, shadow_page(found, params.selector.scoring))
-    err.print(f"written: {file}", markup=False)
+def _report(found: Found, params: TradingParams, *, html: Path | None, as_json: bool, limit: int) -> None:
+    if html is not None:
+        save_page(html, shadow_page(found, params.selector.scoring))
+        err.print(f"written: {html}", markup=False)
+    if as_json:
+        write_json(to_document(found))
+    else:
+        show(found, out, limit)
