@@ -1,13 +1,11 @@
 """The topics a shadow writes to. Nobody trades on them: what a consumer group reads is refused."""
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from dispatch.shadow.naming import Names
-from kernel.contracts.schema_store import load_store
 from kernel.contracts.topics import SCHEMAS, Topic
 from kernel.domain.errors import ConfigError
 from kernel.stream.admin import create_topics, groups_reading, settings_of
@@ -36,14 +34,5 @@ async def shadow_topics(
         bootstrap_servers, replace(made_like, prefix=names.prefix), [*wanted, names.prefix + SCHEMAS]
     )
     async with KafkaPublisher(bootstrap_servers, names.prefix, _CLIENT) as publisher:
-        await _announce(publisher, names.prefix)
+        await publisher.announce_others()
         yield publisher
-
-
-async def _announce(publisher: KafkaPublisher, prefix: str) -> None:
-    """Say how the other revision writes, too: its messages go out in its own bytes."""
-    store = load_store()
-    for key, entry in store.export().items():
-        if key not in store.announced():
-            value = json.dumps(entry, sort_keys=True).encode()
-            await publisher.publish_raw(prefix + SCHEMAS, key.encode(), value)

@@ -95,6 +95,14 @@ class KafkaPublisher:
         """Write bytes as they are to a topic given by its full name (dead letters, outbox)."""
         await self._acknowledged([await self._send_raw(topic, key, value, list(headers))])
 
+    async def announce_others(self) -> None:
+        """Say how other revisions known here write, too: for who passes on what they wrote in their own bytes."""
+        store = load_store()
+        for fingerprint, entry in store.export().items():
+            if fingerprint not in store.announced():
+                value = json.dumps(entry, sort_keys=True).encode()
+                await self.publish_raw(self._prefix + SCHEMAS, fingerprint.encode(), value)
+
     async def _announce(self, producer: AIOKafkaProducer) -> None:
         """Say how this release writes. The same key and value as last time: the topic is compacted."""
         topic = self._prefix + SCHEMAS

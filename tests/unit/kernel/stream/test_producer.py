@@ -1,5 +1,6 @@
 """What a failed write means, without a broker."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from kernel.contracts.codec import Codec
 from kernel.contracts.topics import SIGNALS
 from kernel.domain.errors import InvariantBroken, UnprocessableError
+from kernel.stream import producer as producing
 from kernel.stream.producer import KafkaPublisher, LogUnavailable
 from kernel.stream.stage import Emission
 from kernel.testing.builders import a_signal
-from tests.fakes.revisions import changed, values, with_field, written
+from tests.fakes.revisions import changed, exported, own_store, values, with_field, written
 
 
 class FailingProducer:
@@ -87,3 +89,18 @@ async def test_what_was_written_before_goes_out_in_the_bytes_it_was_written_in()
     wire = written(newer, values(a_signal()) | {"note": "what this release knows nothing of"})
     await publisher.publish([Emission(SIGNALS, a_signal(), wire=wire), Emission(SIGNALS, a_signal())])
     assert producer.values == [wire, Codec().encode(SIGNALS, a_signal())]
+
+
+async def test_how_other_revisions_write_is_announced_for_who_passes_their_bytes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, theirs = (
+        own_store(),
+        exported("signal", changed("signal", with_field("note", "string", default=""))),
+    )
+    store.learn(theirs)
+    monkeypatch.setattr(producing, "load_store", lambda: store)
+    publisher, producer, _ = a_publisher()
+    await publisher.announce_others()
+    assert [json.loads(value) for value in producer.values if json.loads(value) in theirs.values()]
+    assert not [value for value in producer.values if json.loads(value) in store.announced().values()]
