@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dispatch.replay.compare import Difference, differences
+from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Rejection, RejectionCode
 from kernel.contracts.schema_store import load_store
@@ -104,7 +105,7 @@ def test_bytes_do_not_matter_only_what_they_say() -> None:
 
 
 def test_differences_come_topic_by_topic_in_one_order_whatever_the_hash_seed() -> None:
-    messages = {
+    messages: dict[Any, Message] = {
         TICKETS: a_ticket(),
         SIGNALS: a_signal(),
         SELECTIONS: a_selection(),
