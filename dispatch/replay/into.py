@@ -7,7 +7,7 @@ Entry points: `into_topics`, `ShadowWriter`.
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -30,8 +30,10 @@ class ShadowWriter:
 
     at_once = None
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, announce: Callable[[], Awaitable[None]]) -> None:
+        """`announce` says how other revisions write; by the first of their answers they have told."""
         self._publisher = publisher
+        self._announce = announce
         #: Messages acknowledged so far.
         self.written = 0
 
@@ -44,6 +46,8 @@ class ShadowWriter:
     async def after(self, taken: Sequence[Taken]) -> bool:
         """See Observer; raises TransientError when Kafka does not acknowledge."""
         emissions = [emission for each in taken for emission in each.row.replayed]
+        if emissions and not self.written:
+            await self._announce()
         await self._publisher.publish(emissions)
         self.written += len(emissions)
         return True
@@ -77,4 +81,4 @@ async def into_topics(source: Source, prefix: str) -> AsyncIterator[ShadowWriter
         raise ConfigError(f"--into: the group {group} reads {topic}; name a prefix that nobody reads")
     await create_topics(kafka, replace(await settings_of(kafka, source.prefix), prefix=prefix))
     async with KafkaPublisher(kafka, prefix, _CLIENT) as publisher:
-        yield ShadowWriter(publisher)
+        yield ShadowWriter(publisher, publisher.announce_others)
