@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from dispatch.commands.range_options import Offsets, Since, Trace, Until, span_of
@@ -63,19 +64,13 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Decide again what was decided, from the log alone, and show what differs. Exit code 1 where anything does."""
-    span, revision = (
-        span_of(since, until, trace, offsets),
-        ServiceSettings.from_env(os.environ).code_revision(),
-    )
+    span = span_of(since, until, trace, offsets)
+    revision = ServiceSettings.from_env(os.environ).code_revision()
     chosen = chosen_params(params, settings or (), os.environ)
     replays = {name: replay_of(name, chosen.params, revision) for name in stages_named(stage)}
     deciders = _deciders_of_then(chosen, replays, revision, alone=rev is None and workers == 1)
-    observers = Debugging(speed=speed, step=step, until=halt, condition=condition).observers(
-        replays,
-        now=SystemClock().now(),
-        ask=ask_at_terminal if sys.stdin.isatty() else None,
-        show=partial(show_decision, err if as_json else out),
-    )
+    debugging = Debugging(speed=speed, step=step, until=halt, condition=condition)
+    observers = _observers(debugging, replays, err if as_json else out)
     only_results_speak()
     source = log_here(os.environ)
     with _there(rev, chosen) as there:
@@ -102,6 +97,12 @@ def replay(
     )
     _report(results, asked, chosen.settings, html=html, as_json=as_json, limit=limit)
     sys.exit(1 if any(result.differs for result in results) else 0)
+
+
+def _observers(debugging: Debugging, replays: Mapping[str, Replay[Any]], shown_on: Console) -> list[Observer]:
+    ask = ask_at_terminal if sys.stdin.isatty() else None
+    show_each = partial(show_decision, shown_on)
+    return debugging.observers(replays, now=SystemClock().now(), ask=ask, show=show_each)
 
 
 def _deciders_of_then(

@@ -117,17 +117,15 @@ class _Run:
             undecodable=history.undecodable,
             seconds=time.perf_counter() - started,
         )
-        given_on = {
-            e.message.meta.id: e.message
-            for row in result.rows
-            if row.status is not Status.PENDING
-            for e in row.replayed
-        }
-        if (
-            stage.replay.consumes in stage.replay.answers
-        ):  # what it did not decide it passes on: an operator's signal
-            given_on |= {row.message.meta.id: row.message for row in result.rows if not row.recorded}
-        return result, _Fed(given_on, inputs, history.begins_at if fed is None else fed.since)
+        return result, _Fed(self._given_on(result), inputs, history.begins_at if fed is None else fed.since)
+
+    def _given_on(self, result: StageResult) -> dict[str, Message]:
+        """Return what the next stage is fed, by message id: what was decided, and what is passed on undecided."""
+        settled = [row for row in result.rows if row.status is not Status.PENDING]
+        decided = {e.message.meta.id: e.message for row in settled for e in row.replayed}
+        if self._stage.replay.consumes not in self._stage.replay.answers:
+            return decided
+        return decided | {row.message.meta.id: row.message for row in result.rows if not row.recorded}
 
     async def _on_the_way(self, inputs: Sequence[Input], rows: Mapping[str, Row]) -> list[str]:
         """Return the inputs that were seen without an answer, and have one by now."""
