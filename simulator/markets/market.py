@@ -138,6 +138,13 @@ class Market(Protocol):
         """Return an underlying's snapshot, or None when it is unknown."""
         ...
 
+    def official_close(self, symbol: str, day: date) -> float | None:
+        """Return what expiring contracts of `day` are settled by: the underlying's last price of the regular session.
+
+        None for an unknown underlying or a day without a session here. Not to be asked before that session's close.
+        """
+        ...
+
     def stock_bars(
         self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
     ) -> Sequence[Bar]:

@@ -102,6 +102,9 @@ class FakeMarket:
             previous_day_bar=None,
         )
 
+    def official_close(self, symbol: str, day: date) -> float | None:
+        return 520.0 if symbol == "SPY" and self.calendar.session_on(day) else None
+
     def stock_bars(
         self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
     ) -> Sequence[Bar]:

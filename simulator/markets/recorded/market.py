@@ -20,7 +20,7 @@ from simulator.markets.recorded.archive import find_recording
 from simulator.markets.recorded.chain import chain_at
 from simulator.markets.recorded.day import UNKNOWN, load_day
 from simulator.markets.recorded.files import Progress, unheard
-from simulator.markets.recorded.stock import day_bars, minute_bars, snapshot_at
+from simulator.markets.recorded.stock import day_bars, minute_bars, session_close, snapshot_at
 from simulator.markets.rows import SnapshotRows, quote_at
 
 #: Yearly, continuous. Short rates of 2014 and 2015 lay within a quarter of a percent of zero; over the weeks of a
@@ -89,6 +89,11 @@ class RecordedMarket:
         if symbol != self._day.recording.symbol:
             return None
         return snapshot_at(self._day, self._day.time.ms(at))
+
+    def official_close(self, symbol: str, day: date) -> float | None:
+        if symbol != self._day.recording.symbol or day != self._day.recording.day:
+            return None
+        return session_close(self._day)
 
     def stock_bars(
         self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime

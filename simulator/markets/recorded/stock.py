@@ -31,6 +31,12 @@ def snapshot_at(day: RecordedDay, at_ms: int) -> StockSnapshot:
     )
 
 
+def session_close(day: RecordedDay) -> float | None:
+    """Return the last price of the regular session in USD, None where it saw no trade."""
+    bar = bar_at(day.stock.regular.bar, day.stock.regular.series.owner.size - 1)
+    return bar.close if bar else None
+
+
 def day_bars(day: RecordedDay, start: datetime, end: datetime, at: datetime) -> Sequence[Bar]:
     """Return the day's bar once the session is over, if it starts in [start, end]."""
     bar = bar_at(day.stock.regular.day, int(day.stock.regular.series.last(_ONLY, day.time.ms(at))[0]))

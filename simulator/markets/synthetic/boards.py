@@ -12,6 +12,7 @@ from simulator.markets.market import Quote
 from simulator.markets.rows import quote_at
 from simulator.markets.sessions import SessionIndex, length_s, second_of
 from simulator.markets.synthetic.board import Board, starts_us
+from simulator.markets.synthetic.factors import Factors
 from simulator.markets.synthetic.flow import Flow, flow_of, open_interest
 from simulator.markets.synthetic.listing import Listing, is_alive, listed, listing_of
 from simulator.markets.synthetic.surface import surface_of
@@ -24,11 +25,14 @@ _BOARDS_KEPT = 32
 class OptionBoards:
     """Finds the board of a name at an instant, and the second of it."""
 
-    def __init__(self, seed: int, rate: float, sessions: SessionIndex, tape: StockTape) -> None:
+    def __init__(
+        self, seed: int, rate: float, sessions: SessionIndex, tape: StockTape, factors: Factors
+    ) -> None:
         self._seed = seed
         self._rate = rate
         self._sessions = sessions
         self._tape = tape
+        self._factors = factors
         self._board = lru_cache(_BOARDS_KEPT)(self._make_board)
 
     def at(self, name: Underlying, at: datetime) -> tuple[Board, int]:
@@ -70,7 +74,9 @@ class OptionBoards:
         )
 
     def _make_flow(self, name: Underlying, session: Session, listing: Listing) -> Flow:
-        surface = surface_of(self._seed, name, session, listing, self._rate)
+        surface = surface_of(
+            self._seed, name, session, listing, rate=self._rate, level=self._factors.nerves(name, session.day)
+        )
         return flow_of(
             self._seed, surface, self._tape.path(name, session), self._tape.close_before(name, session)
         )

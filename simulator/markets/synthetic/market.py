@@ -14,9 +14,11 @@ from simulator.markets.market import Bar, ListedContract, OptionSnapshot, Quote,
 from simulator.markets.rows import SnapshotRows
 from simulator.markets.sessions import SessionIndex, exchange_calendar
 from simulator.markets.synthetic.boards import OptionBoards
+from simulator.markets.synthetic.earnings import report_days
+from simulator.markets.synthetic.factors import Factors
 from simulator.markets.synthetic.surface import RATE
 from simulator.markets.synthetic.tape import StockTape
-from simulator.markets.synthetic.universe import UNDERLYINGS, Underlying
+from simulator.markets.synthetic.universe import INDEXES, UNDERLYINGS, Underlying
 
 #: The day a market opens at when none is asked for, so that a seed alone names every figure: a Friday, on which every
 #: name has contracts that expire; with the default seed opening ranges break and a trend resumes after the start.
@@ -36,7 +38,7 @@ class SyntheticMarket:
         self,
         seed: int = 1,
         day: date | None = None,
-        underlyings: Sequence[Underlying] = UNDERLYINGS,
+        underlyings: Sequence[Underlying] = (*UNDERLYINGS, *INDEXES),
         *,
         rate: float = RATE,
     ) -> None:
@@ -54,8 +56,11 @@ class SyntheticMarket:
         self.quote_interval_s = 1
         self._names = {name.symbol: name for name in underlyings}
         sessions = SessionIndex(self.calendar)
-        self._tape = StockTape(seed, sessions)
-        self._boards = OptionBoards(seed, rate, sessions, self._tape)
+        factors = Factors(seed)
+        self._seed = seed
+        self._roots = {name.root: name for name in underlyings}
+        self._tape = StockTape(seed, sessions, factors)
+        self._boards = OptionBoards(seed, rate, sessions, self._tape, factors)
 
     def underlyings(self) -> Sequence[str]:
         return tuple(self._names)
@@ -79,12 +84,21 @@ class SyntheticMarket:
             contract = OptionSymbol.parse(symbol)
         except ValueError:
             return None
-        name = self._names.get(contract.root)
+        name = self._roots.get(contract.root)
         return self._boards.quote(name, contract, at) if name else None
 
     def stock(self, symbol: str, at: datetime) -> StockSnapshot | None:
         name = self._names.get(symbol)
         return self._tape.snapshot(name, at) if name else None
+
+    def official_close(self, symbol: str, day: date) -> float | None:
+        name = self._names.get(symbol)
+        return self._tape.official_close(name, day) if name else None
+
+    def earnings(self, symbol: str, first: date, last: date) -> Sequence[date]:
+        """Return the evenings in [first, last] on which `symbol` reports; the next session opens with the gap."""
+        name = self._names.get(symbol)
+        return report_days(self._seed, name, first, last) if name else ()
 
     def stock_bars(
         self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
