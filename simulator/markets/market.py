@@ -150,3 +150,13 @@ class Market(Protocol):
     ) -> Sequence[Bar]:
         """Return bars of `minutes` (390 and more: whole days) that start in [start, end] and ended by `at`."""
         ...
+
+    def option_trades(self, symbol: str, start: datetime, end: datetime, at: datetime) -> Sequence[Trade]:
+        """Return one contract's trades in [start, end] that happened by `at`, in order; none for an unknown one."""
+        ...
+
+    def option_bars(
+        self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
+    ) -> Sequence[Bar]:
+        """Return one contract's bars, as `stock_bars` does; where nothing traded there is none."""
+        ...

@@ -15,9 +15,10 @@ import numpy as np
 from kernel.domain.calendar import market_day
 from kernel.domain.clock import MARKET_ZONE
 from simulator.markets.columns import ChainColumns, Ints, no_chain, take
-from simulator.markets.market import Bar, ListedContract, OptionSnapshot, Quote, StockSnapshot
+from simulator.markets.market import Bar, ListedContract, OptionSnapshot, Quote, StockSnapshot, Trade
 from simulator.markets.recorded.archive import find_recording
 from simulator.markets.recorded.chain import chain_at
+from simulator.markets.recorded.contract import contract_bars, contract_trades
 from simulator.markets.recorded.day import UNKNOWN, load_day
 from simulator.markets.recorded.files import Progress, unheard
 from simulator.markets.recorded.stock import day_bars, minute_bars, session_close, snapshot_at
@@ -103,6 +104,16 @@ class RecordedMarket:
         if minutes >= _DAY_MINUTES:
             return day_bars(self._day, start, end, at)
         return minute_bars(self._day, minutes, start, end, at)
+
+    def option_trades(self, symbol: str, start: datetime, end: datetime, at: datetime) -> Sequence[Trade]:
+        row = self._row_of.get(symbol)
+        return () if row is None else contract_trades(self._day, row, start, end, at)
+
+    def option_bars(
+        self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
+    ) -> Sequence[Bar]:
+        row = self._row_of.get(symbol)
+        return () if row is None else contract_bars(self._day, row, minutes, start, end, at=at)
 
     def _boundary(self, at: datetime) -> int:
         """Return the last instant, in milliseconds of the day, at which something became known by `at`."""

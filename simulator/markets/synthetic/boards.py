@@ -1,5 +1,6 @@
 """Every option board of a synthetic market, made when first asked for."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -8,13 +9,14 @@ import numpy as np
 from kernel.domain.calendar import Session, market_day
 from kernel.domain.options import OptionSymbol
 from simulator.markets.columns import no_bars, no_trades
-from simulator.markets.market import Quote
+from simulator.markets.market import Bar, Quote, Trade
 from simulator.markets.rows import quote_at
 from simulator.markets.sessions import SessionIndex, length_s, second_of
 from simulator.markets.synthetic.board import Board, starts_us
 from simulator.markets.synthetic.factors import Factors
 from simulator.markets.synthetic.flow import Flow, flow_of, open_interest
 from simulator.markets.synthetic.listing import Listing, is_alive, listed, listing_of
+from simulator.markets.synthetic.prints import FlowOf, contract_bars, contract_trades
 from simulator.markets.synthetic.surface import surface_of
 from simulator.markets.synthetic.tape import StockTape
 from simulator.markets.synthetic.universe import Underlying
@@ -56,6 +58,29 @@ class OptionBoards:
         listing = listing_of([contract], self._sessions.calendar)
         alone = self._make_flow(name, self._sessions.current(at), listing)
         return quote_at(alone.quotes(second), 0)
+
+    def trades(
+        self, name: Underlying, contract: OptionSymbol, start: datetime, end: datetime, at: datetime
+    ) -> Sequence[Trade]:
+        """Return a contract's trades in [start, end] by `at`."""
+        return contract_trades(self._flows(name, contract), self._sessions, start, end, at)
+
+    def bars(
+        self,
+        name: Underlying,
+        contract: OptionSymbol,
+        minutes: int,
+        start: datetime,
+        end: datetime,
+        *,
+        at: datetime,
+    ) -> Sequence[Bar]:
+        """Return a contract's bars that start in [start, end] and ended by `at`."""
+        return contract_bars(self._flows(name, contract), self._sessions, minutes, start, end, at=at)
+
+    def _flows(self, name: Underlying, contract: OptionSymbol) -> FlowOf:
+        listing = listing_of([contract], self._sessions.calendar)
+        return lambda session: self._make_flow(name, session, listing)
 
     def _make_board(self, name: Underlying, session: Session, first_expiration: date) -> Board:
         calendar, reference = self._sessions.calendar, self._tape.close_before(name, session)

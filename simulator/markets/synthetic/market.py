@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from kernel.domain.errors import ConfigError
 from kernel.domain.options import OptionSymbol
 from simulator.markets.columns import ChainColumns, no_chain
-from simulator.markets.market import Bar, ListedContract, OptionSnapshot, Quote, StockSnapshot
+from simulator.markets.market import Bar, ListedContract, OptionSnapshot, Quote, StockSnapshot, Trade
 from simulator.markets.rows import SnapshotRows
 from simulator.markets.sessions import SessionIndex, exchange_calendar
 from simulator.markets.synthetic.boards import OptionBoards
@@ -24,7 +24,8 @@ from simulator.markets.synthetic.universe import INDEXES, UNDERLYINGS, Underlyin
 #: name has contracts that expire; with the default seed opening ranges break and a trend resumes after the start.
 DEFAULT_DAY = date(2026, 6, 5)
 _DAYS_BEFORE = 200
-_DAYS_AFTER = 400
+#: A year and more of sessions, and behind each the year of expirations that an index lists.
+_DAYS_AFTER = 800
 #: Late enough for an opening range to stand and for volumes to have grown.
 _START_AFTER_OPEN = timedelta(minutes=45)
 
@@ -80,12 +81,8 @@ class SyntheticMarket:
         return board.columns(second)
 
     def option_quote(self, symbol: str, at: datetime) -> Quote | None:
-        try:
-            contract = OptionSymbol.parse(symbol)
-        except ValueError:
-            return None
-        name = self._roots.get(contract.root)
-        return self._boards.quote(name, contract, at) if name else None
+        found = self._contract(symbol)
+        return self._boards.quote(*found, at) if found else None
 
     def stock(self, symbol: str, at: datetime) -> StockSnapshot | None:
         name = self._names.get(symbol)
@@ -105,3 +102,21 @@ class SyntheticMarket:
     ) -> Sequence[Bar]:
         name = self._names.get(symbol)
         return self._tape.bars(name, minutes, start, end, at) if name else ()
+
+    def option_trades(self, symbol: str, start: datetime, end: datetime, at: datetime) -> Sequence[Trade]:
+        found = self._contract(symbol)
+        return self._boards.trades(*found, start, end, at) if found else ()
+
+    def option_bars(
+        self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
+    ) -> Sequence[Bar]:
+        found = self._contract(symbol)
+        return self._boards.bars(*found, minutes, start, end, at=at) if found else ()
+
+    def _contract(self, symbol: str) -> tuple[Underlying, OptionSymbol] | None:
+        try:
+            contract = OptionSymbol.parse(symbol)
+        except ValueError:
+            return None
+        name = self._roots.get(contract.root)
+        return (name, contract) if name else None
