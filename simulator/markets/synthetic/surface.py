@@ -3,7 +3,7 @@
 1. Volatility has a term structure (today's level on its way back to the usual one, and a lump per earnings day ahead)
    and a smile; together they are free of arbitrage (see `smile`).
 2. Theoretical value is Black-Scholes on the forward at that volatility. An American contract is never under its
-   intrinsic value; the rest of an early exercise's worth is left out, being below a tick for what is listed.
+   intrinsic value; what else the right to exercise early may be worth is left out.
 3. Bid and ask stand around it by a half spread that grows with the value, slower than the value itself; so bids, asks
    and mids fall with the strike for calls and rise for puts, as the values do.
 4. Bids and asks are on the name's ticks, the bid rounded down and the ask up: the value lies between them, so nothing
