@@ -15,7 +15,7 @@ from simulator.markets.synthetic.universe import Underlying
 
 _QUARTERS = (1, 4, 7, 10)
 _FROM_DAY = 18
-_WEEKS = 4
+_WEEKS = 3
 _WEEKDAYS = (1, 2)
 
 
@@ -45,8 +45,10 @@ def reports_until(gaps: Days, today: date, expirations: Days) -> Ints:
 
 
 def _report_day(seed: int, name: Underlying, year: int, month: int) -> date:
-    chance = generator(seed, name.symbol, year, month, "earnings")
+    """Return the quarter's report: each name keeps to its week and weekday, give or take a week."""
+    habit, quarter = (generator(seed, name.symbol, "earnings", *of) for of in ((), (year, month)))
+    weekday = int(habit.choice(_WEEKDAYS))
+    week = int(habit.integers(_WEEKS)) + int(quarter.integers(2))
     begin = date(year, month, _FROM_DAY)
     monday = begin + timedelta(days=-begin.weekday() % 7)
-    week, weekday = int(chance.integers(_WEEKS)), int(chance.choice(_WEEKDAYS))
     return monday + timedelta(weeks=week, days=weekday)
