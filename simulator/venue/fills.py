@@ -2,7 +2,7 @@
 
 Entry points: `FillRules.execution` (what trades now), `FillRules.latency`, `is_triggered` (stop orders).
 
-1. Nothing trades without a quote on the side it takes; of an order with legs, without one for every leg.
+1. Nothing trades without a quote on the side it takes, nor against a crossed one; legs need one each.
 2. A limit is never violated: net of all legs, a buy pays at most, a sell receives at least its limit price.
 3. No net price is better than the mid (except that MID fills a limit at its rounded mid) or worse than the far side.
 4. Legs trade together, at prices whose sum is the order's net price.
@@ -153,6 +153,11 @@ class _Side:
     far: Decimal | None
     units: int | None
 
+    @property
+    def is_crossed(self) -> bool:
+        """Tell whether buying costs less than selling brings."""
+        return self.near is not None and self.far is not None and self.far < self.near
+
     @classmethod
     def of(cls, part: Order, quote: Nbbo) -> "_Side":
         assert part.side is not None, "an order without a side has legs"
@@ -171,7 +176,7 @@ class _Side:
 def _prices(model: FillModel, order: Order, sides: list[_Side]) -> tuple[Decimal, ...] | None:
     """Return a price for each part at which `order` trades now, or None when it does not."""
     far = [side.far for side in sides if side.far is not None]
-    if len(far) < len(sides):
+    if len(far) < len(sides) or any(side.is_crossed for side in sides):
         return None
     limit = _limit(order)
     if model is FillModel.HONEST:

@@ -88,6 +88,9 @@ def taken(order: Order, quote: Nbbo, now: datetime = NOW, **rules: object) -> in
         (Side.SELL, "2.51", "2.40", "2.60", None, None, None),
         (Side.SELL, None, "2.40", "2.60", "2.40", "2.40", "2.42"),
         (Side.SELL, None, None, "2.60", None, None, None),  # nobody buys
+        (Side.BUY, "2.70", "2.60", "2.40", None, None, None),  # crossed
+        (Side.SELL, None, "2.60", "2.40", None, None, None),
+        (Side.BUY, "2.60", "2.60", "2.60", "2.60", "2.60", "2.60"),  # locked
     ],
 )
 def test_fill_prices_of_all_models(  # noqa: PLR0917  the columns of the table above
