@@ -8,9 +8,13 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from simulator.api.account import account_routes
+from simulator.api.activities import activity_routes
+from simulator.api.contracts import contract_routes
 from simulator.api.control import control_routes
 from simulator.api.option_data import option_data_routes
 from simulator.api.orders import order_routes
+from simulator.api.portfolio import portfolio_routes
+from simulator.api.positions import position_routes
 from simulator.api.reference import reference_routes
 from simulator.api.requests import BadRequest
 from simulator.api.stock_data import stock_data_routes
@@ -70,10 +74,15 @@ def build_app(desk: Desk) -> FastAPI:
         desk.journal.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
+    opened_at = desk.clock.now()
     for router in (
         control_routes(desk, ticker),
-        account_routes(desk, opened_at=desk.clock.now()),
+        account_routes(desk, opened_at=opened_at),
+        activity_routes(desk),
+        portfolio_routes(desk, opened_at=opened_at),
+        position_routes(desk),
         reference_routes(desk),
+        contract_routes(desk),
         order_routes(desk),
         option_data_routes(desk),
         stock_data_routes(desk),

@@ -4,7 +4,7 @@ Every change of the account goes through here, on one event loop, so requests an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from simulator.journal import Journal
 from simulator.market_view import MarketView
 from simulator.passage import pass_time
 from simulator.venue.account import Account
+from simulator.venue.configuration import Configuration
 from simulator.venue.instruments import instrument_of
 from simulator.venue.intake import read_order
 from simulator.venue.lifecycle import Changes, Timing
@@ -99,6 +100,11 @@ class Desk:
             return unprocessable(f'underlying asset "{instrument.underlying}" not found')
         after_close = self.view.is_after_close(at)
         return self.account.exercise(symbol, spot=spot, after_close=after_close, now=at)
+
+    def configure(self, configuration: Configuration, at: datetime) -> None:
+        """Let the owner's settings hold."""
+        self.account.configure(configuration)
+        self.journal.write("configured", at, asdict(configuration))
 
     def do_not_exercise(self, symbol: str) -> Refusal | None:
         """Let a long option expire unexercised."""

@@ -12,11 +12,13 @@ the quotes it may use, and returns what happened or why not. There is no clock, 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
 from simulator.venue import expiry, lifecycle
 from simulator.venue.activities import Activity
+from simulator.venue.configuration import Configuration
 from simulator.venue.daybook import Daybook, PriceOf, equity_usd
 from simulator.venue.exercise import check_exercise, check_waiver
 from simulator.venue.fills import Execution, FillRules, is_triggered
@@ -42,103 +44,114 @@ class Account:
         self.account_id = account_id
         self.starting_cash_usd = cash_usd
         self.fills = fills
+        self.configuration = Configuration()
         self.rights = TradingRights()
         self.days = Daybook()
         #: Contracts whose exercise the owner waived.
         self.waived: set[str] = set()
-        self._ledger = Ledger(account_id, cash_usd)
+        #: The books; only whoever keeps and restores the account reads them from outside.
+        self.ledger = Ledger(account_id, cash_usd)
 
     @property
     def cash_usd(self) -> Decimal:
         """Cash, what is held for orders included."""
-        return self._ledger.portfolio.cash_usd
+        return self.ledger.portfolio.cash_usd
 
     @property
     def realised_usd(self) -> Decimal:
         """Gain of everything that was closed."""
-        return self._ledger.portfolio.realised_usd
+        return self.ledger.portfolio.realised_usd
 
     @property
     def positions(self) -> Mapping[str, Position]:
         """What is held, by symbol."""
-        return self._ledger.portfolio.positions
+        return self.ledger.portfolio.positions
 
     @property
     def activities(self) -> Sequence[Activity]:
         """Everything that moved cash or positions, oldest first, whether the API shows it yet or not."""
-        return self._ledger.portfolio.activities
+        return self.ledger.portfolio.activities
 
     @property
     def orders(self) -> Mapping[str, Order]:
         """Every order, oldest first; legs are found in their parents."""
-        return self._ledger.book.orders
+        return self.ledger.book.orders
 
     @property
     def open_orders(self) -> Mapping[str, Order]:
         """The orders that can still trade, oldest first."""
-        return self._ledger.book.open
+        return self.ledger.book.open
 
     @property
     def margin_usd(self) -> Decimal:
         """What the short options need of the cash."""
-        return self._ledger.portfolio.margin_usd
+        return self.ledger.portfolio.margin_usd
 
     @property
     def held_usd(self) -> Decimal:
         """What open orders hold of the cash."""
-        return self._ledger.book.held_usd
+        return self.ledger.book.held_usd
 
     @property
     def options_buying_power_usd(self) -> Decimal:
         """Cash that neither open orders nor short options need."""
-        return max(self._ledger.standing().power_usd, Decimal(0))
+        return max(self.ledger.standing().power_usd, Decimal(0))
+
+    def configure(self, configuration: Configuration) -> None:
+        """Let the owner's settings hold from now on; what is open stays."""
+        self.configuration = configuration
+        self.rights = replace(
+            self.rights,
+            max_level=configuration.max_options_trading_level,
+            is_suspended=configuration.suspend_trade,
+        )
 
     def order(self, order_id: str) -> Order | None:
         """Return an order or a leg."""
-        return self._ledger.book.find(order_id)
+        return self.ledger.book.find(order_id)
 
     def by_client_id(self, client_order_id: str) -> Order | None:
         """Return the order or leg sent under this id."""
-        return self._ledger.book.by_client_id(client_order_id)
+        return self.ledger.book.by_client_id(client_order_id)
 
     def held_qty(self, symbol: str) -> int:
         """Return the signed quantity held."""
-        return self._ledger.portfolio.qty(symbol)
+        return self.ledger.portfolio.qty(symbol)
 
     def available_qty(self, symbol: str) -> int:
         """Return the signed quantity held and not promised to an open order, nor to a short call."""
-        return self._ledger.standing().available_qty(symbol)
+        return self.ledger.standing().available_qty(symbol)
 
     def check_close(self, symbol: str, qty: int) -> Refusal | None:
         """Return why `qty` of a position cannot be closed now, or None."""
-        return check_closable(instrument_of(symbol), qty, self._ledger.standing())
+        return check_closable(instrument_of(symbol), qty, self.ledger.standing())
 
     def intents_of(self, request: OrderRequest) -> tuple[Intent, ...] | Refusal:
         """Tell what each part of a request would do to the position, or why it may not."""
-        parts = parts_of(request, self._ledger.standing())
+        parts = parts_of(request, self.ledger.standing())
         return parts if isinstance(parts, Refusal) else tuple(part.intent for part in parts)
 
     def submit(
         self, request: OrderRequest, *, now: datetime, timing: Timing, quote_of: QuoteOf
     ) -> OrderEvent | Refusal:
         """Take an order in, holding its buying power, or refuse it."""
-        if self._ledger.book.knows(request.client_order_id):
+        if self.ledger.book.knows(request.client_order_id):
             return invalid("client_order_id must be unique")
-        judged = self._judge(request, self._ledger.standing(), quote_of)
+        judged = self._judge(request, self.ledger.standing(), quote_of)
         if isinstance(judged, Refusal):
             return judged
         intents, required = judged
         order = lifecycle.opened(
             request,
             parent=self.account_id,
-            sequence=self._ledger.next_sequence,
+            sequence=self.ledger.next_sequence,
             intents=intents,
             reserve_usd=required / request.qty,
             now=now,
             timing=timing,
         )
         kind = EventKind.ACCEPTED if timing.queued else EventKind.PENDING_NEW
-        return self._ledger.tell(kind, order, now)
+        return self.ledger.tell(kind, order, now)
 
     def cancel(self, order_id: str, now: datetime) -> OrderEvent | Refusal:
         """End an open order and release what it holds."""
@@ -149,7 +162,7 @@ class Account:
             return unprocessable(f"leg order is already in {order.status} state")
         if not order.is_open:
             return unprocessable(f'order is already in "{order.status}" state')
-        return self._ledger.tell(EventKind.CANCELED, lifecycle.canceled(order, now), now)
+        return self.ledger.tell(EventKind.CANCELED, lifecycle.canceled(order, now), now)
 
     def replace(
         self, order_id: str, changes: Changes, *, now: datetime, timing: Timing, quote_of: QuoteOf
@@ -158,32 +171,32 @@ class Account:
         order = self.order(order_id)
         if order is None:
             return not_found(f"order not found for {order_id}")
-        if self._ledger.book.knows(changes.client_order_id):
+        if self.ledger.book.knows(changes.client_order_id):
             return invalid("client_order_id must be unique")
         refusal = check_replaceable(order, changes)
         if refusal is not None:
             return refusal
         request = request_after(order, changes)
-        judged = self._judge(request, self._ledger.standing(without=order.id), quote_of)
+        judged = self._judge(request, self.ledger.standing(without=order.id), quote_of)
         if isinstance(judged, Refusal):
             return judged
         old, new = lifecycle.replaced(
             order,
             changes,
             reserve_usd=judged[1] / request.qty,
-            sequence=self._ledger.next_sequence,
+            sequence=self.ledger.next_sequence,
             now=now,
             timing=timing,
         )
-        ended = self._ledger.tell(EventKind.REPLACED, old, now)
-        return ended, self._ledger.tell(EventKind.PENDING_NEW, new, now)
+        ended = self.ledger.tell(EventKind.REPLACED, old, now)
+        return ended, self.ledger.tell(EventKind.PENDING_NEW, new, now)
 
     def advance(self, now: datetime, *, quote_of: QuoteOf) -> list[OrderEvent]:
         """Let time pass: routes arrive, orders expire, stops are elected, and marketable orders trade."""
         events: list[OrderEvent] = []
         for order in list(self.open_orders.values()):
             if now >= order.expires_at:
-                events.append(self._ledger.tell(EventKind.EXPIRED, lifecycle.expired(order, now), now))
+                events.append(self.ledger.tell(EventKind.EXPIRED, lifecycle.expired(order, now), now))
             elif now >= order.live_at:
                 events += self._work(order, now, quote_of)
         return events
@@ -197,41 +210,41 @@ class Account:
         """
         waived = frozenset(self.waived)
         self.waived -= {instrument.symbol for instrument in ending}
-        return expiry.settle(self._ledger, ending, spot=spot, waived=waived, now=now, quote_of=quote_of)
+        return expiry.settle(self.ledger, ending, spot=spot, waived=waived, now=now, quote_of=quote_of)
 
     def exercise(self, symbol: str, *, spot: Decimal, after_close: bool, now: datetime) -> Refusal | None:
         """Exercise all that is available of a long option at once, or refuse."""
         instrument = instrument_of(symbol)
-        qty = check_exercise(instrument, self._ledger.standing(), spot=spot, after_close=after_close)
+        qty = check_exercise(instrument, self.ledger.standing(), spot=spot, after_close=after_close)
         if isinstance(qty, Refusal):
             return qty
         fate = Fate.PAYS_CASH if instrument.is_cash_settled else Fate.DELIVERS
         outcome = Outcome(instrument=instrument, qty=qty, fate=fate)
-        expiry.record_outcome(self._ledger, outcome, spot, now)
+        expiry.record_outcome(self.ledger, outcome, spot, now)
         return None
 
     def do_not_exercise(self, symbol: str) -> Refusal | None:
         """Let a long option expire at its end whatever it is worth, or refuse."""
-        refusal = check_waiver(instrument_of(symbol), self._ledger.standing())
+        refusal = check_waiver(instrument_of(symbol), self.ledger.standing())
         if refusal is None:
             self.waived.add(symbol)
         return refusal
 
     def equity_usd(self, price_of: PriceOf) -> Decimal:
         """Return cash plus what is held long less what is owed short."""
-        return equity_usd(self._ledger.portfolio, price_of)
+        return equity_usd(self.ledger.portfolio, price_of)
 
     def mark(self, at: datetime, price_of: PriceOf) -> None:
         """Keep what the account is worth at `at`."""
-        self.days.mark(self._ledger.portfolio, at, price_of)
+        self.days.mark(self.ledger.portfolio, at, price_of)
 
     def close_day(self, at: datetime, price_of: PriceOf) -> None:
         """Keep what the account and each position are worth at a close."""
-        self.days.close(self._ledger.portfolio, at, price_of)
+        self.days.close(self.ledger.portfolio, at, price_of)
 
     def start_day(self) -> None:
         """Count the day's gains from the last close."""
-        self.days.start(self._ledger.portfolio)
+        self.days.start(self.ledger.portfolio)
 
     def last_equity_usd(self, day: date) -> Decimal:
         """Return the equity at the last close before `day`; what the account was opened with before the first."""
@@ -255,12 +268,12 @@ class Account:
         events: list[OrderEvent] = []
         if order.status not in WORKING_STATUSES:
             order = lifecycle.routed(order, now)
-            events.append(self._ledger.tell(EventKind.NEW, order, now))
+            events.append(self.ledger.tell(EventKind.NEW, order, now))
         if order.stop_price is not None and order.triggered_at is None:
             if not is_triggered(order, quote_of(order.symbol)):
                 return events
             order = lifecycle.triggered(order, now)
-            self._ledger.book.keep(order)
+            self.ledger.book.keep(order)
         execution = self.fills.execution(order, quote_of, now)
         if execution is not None:
             events.append(self._trade(order, execution, now))
@@ -268,8 +281,8 @@ class Account:
 
     def _trade(self, order: Order, execution: Execution, now: datetime) -> OrderEvent:
         """Trade, unless prices ran beyond what was held for the order and the account cannot pay the rest."""
-        power = self._ledger.power_after(order, execution)
-        if power < 0 and power < self._ledger.standing().power_usd:
+        power = self.ledger.power_after(order, execution)
+        if power < 0 and power < self.ledger.standing().power_usd:
             reason = "insufficient options buying power"
-            return self._ledger.tell(EventKind.REJECTED, lifecycle.rejected(order, now), now, reason=reason)
-        return self._ledger.trade(order, execution, now)
+            return self.ledger.tell(EventKind.REJECTED, lifecycle.rejected(order, now), now, reason=reason)
+        return self.ledger.trade(order, execution, now)
