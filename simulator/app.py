@@ -1,5 +1,6 @@
 """The composition root: joins a market and settings to a running venue's ASGI application."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -11,18 +12,24 @@ from simulator.api.account import account_routes
 from simulator.api.activities import activity_routes
 from simulator.api.contracts import contract_routes
 from simulator.api.control import control_routes
+from simulator.api.data_stream import data_stream_routes
+from simulator.api.news import news_routes
 from simulator.api.option_data import option_data_routes
+from simulator.api.option_history import option_history_routes
 from simulator.api.orders import order_routes
 from simulator.api.portfolio import portfolio_routes
 from simulator.api.positions import position_routes
 from simulator.api.reference import reference_routes
 from simulator.api.requests import BadRequest
 from simulator.api.stock_data import stock_data_routes
+from simulator.api.stock_history import stock_history_routes
 from simulator.api.stream import stream_routes
 from simulator.api.wire import answer
 from simulator.clock import SimClock
 from simulator.desk import Desk
 from simulator.faults import Faults
+from simulator.feeds.rules import DataRules
+from simulator.feeds.streams import DataStreams
 from simulator.hub import UpdateHub
 from simulator.journal import Journal
 from simulator.market_view import MarketView
@@ -62,14 +69,19 @@ def build_desk(market: Market, settings: VenueSettings) -> Desk:
     )
 
 
-def build_app(desk: Desk) -> FastAPI:
+def build_app(desk: Desk, rules: DataRules = DataRules()) -> FastAPI:  # noqa: B008  it is frozen
     """Return the ASGI application of `desk`; while it lives, time passes for its orders."""
     ticker = Ticker(desk)
+    streams = DataStreams(desk.clock, desk.view, rules)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         ticker.start()
+        telling = asyncio.create_task(streams.run())
         yield
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
         await ticker.stop()
         desk.journal.close()
 
@@ -84,8 +96,12 @@ def build_app(desk: Desk) -> FastAPI:
         reference_routes(desk),
         contract_routes(desk),
         order_routes(desk),
-        option_data_routes(desk),
-        stock_data_routes(desk),
+        option_data_routes(desk, rules),
+        option_history_routes(desk.view),
+        stock_data_routes(desk.view, rules),
+        stock_history_routes(desk.view, rules),
+        news_routes(),
+        data_stream_routes(desk, streams),
         stream_routes(desk),
     ):
         app.include_router(router)

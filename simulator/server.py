@@ -20,6 +20,8 @@ from simulator.settings import VenueSettings
 #: A client's pooled connection outlives its pauses; a server that closes first breaks the next order's POST.
 _KEEP_ALIVE_S = 75
 _STOP_TIMEOUT_S = 30.0
+#: How often Alpaca pings a websocket.
+_PING_S = 54.0
 
 
 def serve(settings: VenueSettings) -> None:
@@ -29,7 +31,7 @@ def serve(settings: VenueSettings) -> None:
     gc.freeze()
     listener = _listen(settings)
     _write_ready_file(settings.ready_file, listener)
-    _server(build_desk(market, settings)).run(sockets=[listener])
+    _server(build_desk(market, settings), settings).run(sockets=[listener])
 
 
 class VenueThread:
@@ -38,7 +40,7 @@ class VenueThread:
     def __init__(self, market: Market, settings: VenueSettings) -> None:
         self.desk: Desk = build_desk(market, settings)
         self._listener = _listen(settings)
-        self._server = _server(self.desk)
+        self._server = _server(self.desk, settings)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="venue", daemon=True
         )
@@ -80,11 +82,11 @@ class _DenialIsNoError(logging.Filter):
         return "without completing handshake" not in record.getMessage()
 
 
-def _server(desk: Desk) -> uvicorn.Server:
+def _server(desk: Desk, settings: VenueSettings) -> uvicorn.Server:
     logging.getLogger("uvicorn.error").addFilter(_DENIAL_IS_NO_ERROR)
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(desk),
+            build_app(desk, settings.data_rules),
             access_log=False,
             log_config=None,
             log_level="warning",
@@ -93,6 +95,7 @@ def _server(desk: Desk) -> uvicorn.Server:
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=2,
             ws="websockets-sansio",
+            ws_ping_interval=_PING_S,
         )
     )
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kernel.domain.errors import ConfigError
+from simulator.feeds.rules import DataPlan, DataRules
 from simulator.venue.fills import FillModel
 
 
@@ -36,6 +37,14 @@ class VenueSettings(BaseSettings):
     latency_ms: Annotated[tuple[float, float], NoDecode] = (20.0, 60.0)
     #: Share of eligible fills that are partial; Alpaca's paper venue has 10.
     partial_fills: float = Field(default=0.0, ge=0, le=100)
+    #: Market data plan: "basic" (30 stream symbols; neither sip nor opra) or "plus".
+    data_plan: DataPlan = DataPlan.PLUS
+    #: Requests an account may make a minute, to trading and to market data each; Alpaca's basic plan has 200.
+    rate_limit: int = Field(default=1_000_000, ge=1)
+    #: Real seconds a data stream's client has to authenticate.
+    stream_auth_timeout_s: float = Field(default=10.0, gt=0)
+    #: Frames that may wait for a data stream's client before it is told that it is slow.
+    stream_queue: int = Field(default=1024, ge=1)
     host: str = "127.0.0.1"
     #: 0 chooses a free one.
     port: int = Field(default=0, ge=0, le=65535)
@@ -43,6 +52,13 @@ class VenueSettings(BaseSettings):
     journal: Path | None = None
     #: Where to write {"host", "port"} once the server listens.
     ready_file: Path | None = None
+
+    @property
+    def data_rules(self) -> DataRules:
+        """How market data is served."""
+        return DataRules(
+            plan=self.data_plan, auth_timeout_s=self.stream_auth_timeout_s, queue_max=self.stream_queue
+        )
 
     @field_validator("latency_ms", mode="before")
     @classmethod
