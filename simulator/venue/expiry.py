@@ -7,6 +7,7 @@ value: that leg is then sold, as far as it covers nothing else, at the bid, or a
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from math import ceil
 
 from kernel.domain.money import CONTRACT_MULTIPLIER
 from kernel.domain.options import Right
@@ -74,7 +75,7 @@ def _raise_cash(
         price = quote_of(instrument.symbol).bid or instrument.intrinsic(spot)
         if missing <= 0 or price <= 0:
             continue
-        wanted = min(qty, int(-(-missing // (price * CONTRACT_MULTIPLIER))))
+        wanted = min(qty, ceil(missing / (price * CONTRACT_MULTIPLIER)))
         count = wanted - _uncovered_by_selling(ledger, instrument, wanted)
         if count > 0:
             events.append(_close_out(ledger, instrument, -count, price, now))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from math import ceil
 
 from kernel.domain.money import CENT, CONTRACT_MULTIPLIER
 from kernel.domain.options import OptionSymbol, Right
@@ -97,11 +98,11 @@ def _fit(delivery: _Delivery, means: Means) -> None:
     while delivery.lots:
         missing_shares, missing_usd = -delivery.shares(means), -delivery.cash(means)
         if missing_shares > 0:
-            count = -(-missing_shares // CONTRACT_MULTIPLIER)
+            count = ceil(missing_shares / CONTRACT_MULTIPLIER)
             done = delivery.close_out(Right.PUT, 1, count) or delivery.close_out(Right.CALL, -1, count)
         elif missing_usd > 0 and delivery.spot > 0:
             # Either way a contract closed out keeps the price of its shares.
-            count = int(-(-missing_usd // (delivery.spot * CONTRACT_MULTIPLIER)))
+            count = ceil(missing_usd / (delivery.spot * CONTRACT_MULTIPLIER))
             done = delivery.close_out(Right.CALL, 1, count) or delivery.close_out(Right.PUT, -1, count)
         else:
             return
