@@ -115,7 +115,8 @@ def _plan(
     source: Market, count: int, symbol: str | None, day: dt.date | None, *, recorded: bool
 ) -> list[PlannedSignal]:
     if not recorded:
-        listed = tuple(source.underlyings())
+        indexes = source.indexes()
+        listed = tuple(name for name in source.underlyings() if name not in indexes)
         if symbol and symbol not in listed:
             raise ConfigError(f"--symbol: {source.name} has no {symbol}; it has {', '.join(listed)}")
         return plan_live(count, (symbol,) if symbol else listed)

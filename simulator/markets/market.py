@@ -111,7 +111,11 @@ class Market(Protocol):
     quote_interval_s: int
 
     def underlyings(self) -> Sequence[str]:
-        """Return every underlying with listed options."""
+        """Return every underlying with listed options, indexes included."""
+        ...
+
+    def indexes(self) -> Sequence[str]:
+        """Return those of the underlyings that nobody trades: they have a level, no quote and no volume."""
         ...
 
     def contracts(self, underlying: str, at: datetime) -> Sequence[ListedContract]:

@@ -62,6 +62,9 @@ class FakeMarket:
     def underlyings(self) -> Sequence[str]:
         return ["SPY"]
 
+    def indexes(self) -> Sequence[str]:
+        return []
+
     def contracts(self, underlying: str, at: datetime) -> Sequence[ListedContract]:
         if underlying != "SPY":
             return []

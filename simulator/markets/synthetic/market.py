@@ -21,7 +21,7 @@ from simulator.markets.synthetic.tape import StockTape
 from simulator.markets.synthetic.universe import INDEXES, UNDERLYINGS, Underlying
 
 #: The day a market opens at when none is asked for, so that a seed alone names every figure: a Friday, on which every
-#: name has contracts that expire; with the default seed opening ranges break and a trend resumes after the start.
+#: name has contracts that expire; with the default seed opening ranges break after the start.
 DEFAULT_DAY = date(2026, 6, 5)
 _DAYS_BEFORE = 200
 #: A year and more of sessions, and behind each the year of expirations that an index lists.
@@ -65,6 +65,9 @@ class SyntheticMarket:
 
     def underlyings(self) -> Sequence[str]:
         return tuple(self._names)
+
+    def indexes(self) -> Sequence[str]:
+        return tuple(symbol for symbol, name in self._names.items() if name.is_index)
 
     def contracts(self, underlying: str, at: datetime) -> Sequence[ListedContract]:
         name = self._names.get(underlying)

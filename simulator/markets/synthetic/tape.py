@@ -47,7 +47,7 @@ class StockTape:
         path = self.path(name, session)
         return StockSnapshot(
             symbol=name.symbol,
-            quote=stocks.quote(path, at) if name.share_volume else None,
+            quote=None if name.is_index else stocks.quote(path, at),
             trade=stocks.trade(path, at),
             minute_bar=stocks.minute_bar(path, at),
             day_bar=stocks.day_bar(path, at),

@@ -43,6 +43,11 @@ class Underlying:
     ticks_usd: tuple[float, float] = (0.01, 0.01)
 
     @property
+    def is_index(self) -> bool:
+        """Tell whether nobody trades it."""
+        return self.share_volume == 0
+
+    @property
     def root(self) -> str:
         """Return what its option symbols begin with."""
         return self.option_root or self.symbol
