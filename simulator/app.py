@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from decimal import Decimal
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from simulator.account_rules import SHARED
 from simulator.api.account import account_routes
 from simulator.api.activities import activity_routes
 from simulator.api.contracts import contract_routes
@@ -25,54 +27,48 @@ from simulator.api.stock_data import stock_data_routes
 from simulator.api.stock_history import stock_history_routes
 from simulator.api.stream import stream_routes
 from simulator.api.wire import answer
+from simulator.brokerage import Brokerage, Holding
 from simulator.clock import SimClock
-from simulator.desk import Desk
-from simulator.faults import Faults
+from simulator.fault_market import with_faults
+from simulator.faults import Fault, Faults
 from simulator.feeds.rules import DataRules
 from simulator.feeds.streams import DataStreams
-from simulator.hub import UpdateHub
 from simulator.journal import Journal
 from simulator.market_view import MarketView
 from simulator.markets.market import Market
 from simulator.settings import VenueSettings
 from simulator.shell import VenueShell
+from simulator.state import StateFile
 from simulator.ticker import Ticker
-from simulator.venue.account import Account
 from simulator.venue.fills import FillRules
-from simulator.venue.identity import uuid_of
 
 
-def build_desk(market: Market, settings: VenueSettings) -> Desk:
-    """Return a venue's parts; its journal opens with what it was started as."""
-    faults = Faults()
-    fills = FillRules(
-        model=settings.fill_model,
-        latency_ms=settings.latency_ms,
-        partial_pct=settings.partial_fills,
-        seed=settings.seed,
-    )
-    account = Account(
-        account_id=uuid_of(f"{market.name}:{settings.seed}", "account"),
-        cash_usd=Decimal(str(settings.equity)),
-        fills=fills,
-    )
+def build_brokerage(market: Market, settings: VenueSettings) -> Brokerage:
+    """Return a venue's parts; its journal opens with what it was started as. Raises ConfigError on a bad state file."""
+    state = StateFile(settings.state, f"{market.name}, seed {settings.seed}") if settings.state else None
+    kept = state.clock() if state else None
     clock = SimClock(settings.start or market.starts_at, settings.speed)
-    journal = Journal(settings.journal)
+    if kept is not None:
+        clock.set(at=kept.at, speed=None if "speed" in settings.model_fields_set else kept.speed)
+    journal = Journal(settings.journal, after=kept.journal_seq if kept else 0)
+    faults = Faults(market_now=clock.now, witness=partial(_witness, journal, clock))
     journal.write("venue_started", clock.now(), _description(market, settings))
-    return Desk(
+    return Brokerage(
         clock=clock,
-        view=MarketView(market),
-        account=account,
+        view=MarketView(with_faults(market, faults)),
         journal=journal,
         faults=faults,
-        hub=UpdateHub(faults),
+        fills=_fill_rules(settings),
+        rules=settings.account_rules,
+        parent=f"{market.name}:{settings.seed}",
+        state=state,
     )
 
 
-def build_app(desk: Desk, rules: DataRules = DataRules()) -> FastAPI:  # noqa: B008  it is frozen
-    """Return the ASGI application of `desk`; while it lives, time passes for its orders."""
-    ticker = Ticker(desk)
-    streams = DataStreams(desk.clock, desk.view, rules)
+def build_app(brokerage: Brokerage, rules: DataRules = DataRules()) -> FastAPI:  # noqa: B008  it is frozen
+    """Return the ASGI application of a venue; while it lives, time passes for its orders."""
+    ticker = Ticker(brokerage)
+    streams = DataStreams(brokerage.clock, brokerage.view, rules)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -83,33 +79,62 @@ def build_app(desk: Desk, rules: DataRules = DataRules()) -> FastAPI:  # noqa: B
         with contextlib.suppress(asyncio.CancelledError):
             await telling
         await ticker.stop()
-        desk.journal.close()
+        brokerage.close()
 
+    app = _application(_account_routers(brokerage.holdings[SHARED], rules), lifespan)
+    app.include_router(control_routes(brokerage, ticker))
+    app.include_router(data_stream_routes(brokerage.shared, streams))
+    app.include_router(stream_routes(brokerage))
+    account_app = partial(_account_app, rules=rules)
+    app.add_middleware(VenueShell, brokerage=brokerage, account_app=account_app)
+    return app
+
+
+def _account_app(holding: Holding, rules: DataRules) -> FastAPI:
+    """Return the routes of an account that is not the shared one."""
+    return _application(_account_routers(holding, rules))
+
+
+def _application(
+    routers: Iterable[APIRouter],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
     app = FastAPI(lifespan=lifespan, openapi_url=None)
-    opened_at = desk.clock.now()
-    for router in (
-        control_routes(desk, ticker),
-        account_routes(desk, opened_at=opened_at),
-        activity_routes(desk),
-        portfolio_routes(desk, opened_at=opened_at),
-        position_routes(desk),
-        reference_routes(desk),
-        contract_routes(desk),
-        order_routes(desk),
-        option_data_routes(desk, rules),
-        option_history_routes(desk.view),
-        stock_data_routes(desk.view, rules),
-        stock_history_routes(desk.view, rules),
-        news_routes(),
-        data_stream_routes(desk, streams),
-        stream_routes(desk),
-    ):
+    for router in routers:
         app.include_router(router)
     app.add_exception_handler(BadRequest, _bad_request)
     app.add_exception_handler(LookupError, _outside_the_market)
     app.add_exception_handler(HTTPException, _no_such_route)
-    app.add_middleware(VenueShell, desk=desk)
     return app
+
+
+def _account_routers(holding: Holding, rules: DataRules) -> Iterator[APIRouter]:
+    desk, opened_at = holding.desk, holding.opened_at
+    yield account_routes(desk, opened_at=opened_at)
+    yield activity_routes(desk)
+    yield portfolio_routes(desk, opened_at=opened_at)
+    yield position_routes(desk)
+    yield reference_routes(desk)
+    yield contract_routes(desk)
+    yield order_routes(desk)
+    yield option_data_routes(desk, rules)
+    yield option_history_routes(desk.view)
+    yield stock_data_routes(desk.view, rules)
+    yield stock_history_routes(desk.view, rules)
+    yield news_routes()
+
+
+def _fill_rules(settings: VenueSettings) -> FillRules:
+    return FillRules(
+        model=settings.fill_model,
+        latency_ms=settings.latency_ms,
+        partial_pct=settings.partial_fills,
+        seed=settings.seed,
+    )
+
+
+def _witness(journal: Journal, clock: SimClock, fault: Fault, subject: str) -> None:
+    journal.write("fault_struck", clock.now(), {"fault": fault.kind, "subject": subject})
 
 
 async def _bad_request(_request: Request, error: Exception) -> Response:

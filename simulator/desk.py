@@ -3,7 +3,7 @@
 Every change of the account goes through here, on one event loop, so requests and ticks never interleave.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from simulator.clock import SimClock
 from simulator.faults import Faults
 from simulator.hub import UpdateHub
-from simulator.journal import Journal
+from simulator.journal import AccountJournal
 from simulator.market_view import MarketView
 from simulator.passage import pass_time
 from simulator.venue.account import Account
@@ -26,16 +26,24 @@ from simulator.venue.rules import Hours, check_expiry, check_tradable, expiry_of
 from simulator.wire_orders import trade_update
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _nobody_keeps() -> None:
+    """Keep nothing: the account lives in memory."""
+
+
+@dataclass(slots=True, kw_only=True)
 class Desk:
-    """The venue's parts, joined. `at` is always the instant the answer is made for."""
+    """The venue's parts, joined. `at` is always the instant the answer is made for.
+
+    A reset puts another account, and its journal, in their place. `before_telling` keeps the account on disk.
+    """
 
     clock: SimClock
     view: MarketView
     account: Account
-    journal: Journal
+    journal: AccountJournal
     faults: Faults
     hub: UpdateHub
+    before_telling: Callable[[], None] = _nobody_keeps
 
     def submit(self, body: Mapping[str, Any], at: datetime) -> Order | Refusal:
         """Take an order in, or refuse it; both are journalled."""
@@ -168,6 +176,7 @@ class Desk:
         return outcome.order
 
     def _announce(self, event: OrderEvent) -> None:
+        self.before_telling()
         self.journal.write_event(event, self.account.fills.model)
         self.hub.publish(trade_update(event))
 

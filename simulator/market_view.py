@@ -59,6 +59,11 @@ class MarketView:
         self._quotes: dict[str, Nbbo] = {}
         self._listed: dict[str, tuple[Sequence[ListedContract], Mapping[str, ListedContract]]] = {}
 
+    def forget(self) -> None:
+        """Look at the market anew, although the second is the same: a fault changed it."""
+        self._pictures.clear()
+        self._quotes.clear()
+
     def chain(self, underlying: str, at: datetime) -> ChainPicture:
         """Return the chain's picture of this second."""
         second = market_second(at)

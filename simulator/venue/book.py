@@ -18,6 +18,8 @@ class OrderBook:
         self.orders: dict[str, Order] = {}
         self.open: dict[str, Order] = {}
         self.held_usd = Decimal(0)
+        #: Orders that became something else since whoever keeps them emptied this.
+        self.changed: dict[str, Order] = {}
         self._by_client_id: dict[str, str] = {}
         self._parent_of: dict[str, str] = {}
         self._open_on: dict[str, dict[str, Order]] = {}
@@ -29,7 +31,7 @@ class OrderBook:
             msg = f"order {order.id} ended as {before.status} and cannot become {order.status}"
             raise ValueError(msg)
         self.held_usd += order.held_usd - (before.held_usd if before else 0)
-        self.orders[order.id] = order
+        self.orders[order.id] = self.changed[order.id] = order
         if before is None:
             self._index(order)
         if order.is_open:

@@ -32,7 +32,8 @@ class Daybook:
         self.marks: list[EquityMark] = []
         #: The instant up to which time has passed for the account.
         self.seen_to: datetime | None = None
-        self._closing_prices: dict[str, Decimal] = {}
+        #: What was held was worth at the last close, per share.
+        self.closing_prices: dict[str, Decimal] = {}
 
     def mark(self, portfolio: Portfolio, at: datetime, price_of: PriceOf) -> None:
         """Keep what the account is worth at `at`."""
@@ -43,15 +44,15 @@ class Daybook:
         """Keep what the account and each position are worth at a session's close."""
         self.mark(portfolio, at, price_of)
         self.closes[market_day(at)] = self.marks[-1]
-        self._closing_prices = {symbol: price_of(held) for symbol, held in portfolio.positions.items()}
+        self.closing_prices = {symbol: price_of(held) for symbol, held in portfolio.positions.items()}
 
     def start(self, portfolio: Portfolio) -> None:
         """Begin a day: gains count from the last close of what was held then."""
         for symbol, held in list(portfolio.positions.items()):
-            price = self._closing_prices.get(symbol)
+            price = self.closing_prices.get(symbol)
             if price is not None:
                 portfolio.replace(held.rolled(price))
-        self._closing_prices = {}
+        self.closing_prices = {}
 
     def last_equity_usd(self, day: date) -> Decimal | None:
         """Return the equity at the last close before `day`, or None when there was none."""

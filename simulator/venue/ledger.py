@@ -23,7 +23,8 @@ class Ledger:
         self.account_id = account_id
         self.portfolio = Portfolio(cash_usd)
         self.book = OrderBook()
-        self._events = 0
+        #: How often something was told of an order; execution ids follow from it.
+        self.events = 0
 
     @property
     def next_sequence(self) -> int:
@@ -74,12 +75,12 @@ class Ledger:
     ) -> OrderEvent:
         """Keep the order as it now is, and return what happened to it."""
         self.book.keep(order)
-        self._events += 1
+        self.events += 1
         return OrderEvent(
             kind=kind,
             order=order,
             at=now,
-            execution_id=uuid_of(order.id, f"execution:{self._events}"),
+            execution_id=uuid_of(order.id, f"execution:{self.events}"),
             price=price,
             qty=qty,
             position_qty=position_qty,
