@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Response, WebSocket, WebSocketDisconnect
 
 from simulator.desk import Desk
-from simulator.faults import FaultKind
+from simulator.faults import CONNECT_FAULTS, Faults
 from simulator.feeds.rules import (
     OPTION_FEEDS,
     STOCK_FEEDS,
@@ -24,7 +24,6 @@ from simulator.feeds.session import error_frame
 from simulator.feeds.streams import DataClient, DataStreams
 from simulator.feeds.wire import Codec, decode, encode
 
-_DOWN = frozenset({FaultKind.DOWN})
 
 
 def data_stream_routes(desk: Desk, streams: DataStreams) -> APIRouter:
@@ -37,7 +36,7 @@ def data_stream_routes(desk: Desk, streams: DataStreams) -> APIRouter:
 
 def _route(desk: Desk, streams: DataStreams, endpoint: Endpoint) -> Callable[[WebSocket], Awaitable[None]]:
     async def stream(websocket: WebSocket) -> None:
-        if desk.faults.take(_DOWN, endpoint.path):
+        if desk.faults.take(CONNECT_FAULTS, endpoint.path):
             await websocket.send_denial_response(Response(status_code=503))
             return
         await websocket.accept()
@@ -47,7 +46,7 @@ def _route(desk: Desk, streams: DataStreams, endpoint: Endpoint) -> Callable[[We
             return
         client = streams.join(endpoint, codec)
         try:
-            await _serve(websocket, client, streams)
+            await _serve(websocket, client, streams, desk.faults)
         finally:
             streams.leave(client)
 
@@ -63,9 +62,9 @@ async def _refuse_json(websocket: WebSocket) -> None:
                 return
 
 
-async def _serve(websocket: WebSocket, client: DataClient, streams: DataStreams) -> None:
+async def _serve(websocket: WebSocket, client: DataClient, streams: DataStreams, faults: Faults) -> None:
     client.say(client.session.greet())
-    writing = asyncio.create_task(_write(websocket, client))
+    writing = asyncio.create_task(_write(websocket, client, faults))
     waiting = asyncio.create_task(_await_authentication(client, streams.rules.auth_timeout_s))
     reading = asyncio.create_task(_read(websocket, client))
     try:
@@ -86,8 +85,10 @@ async def _read(websocket: WebSocket, client: DataClient) -> None:
         client.say(client.session.receive(said))
 
 
-async def _write(websocket: WebSocket, client: DataClient) -> None:
+async def _write(websocket: WebSocket, client: DataClient, faults: Faults) -> None:
     while (frame := await client.outbox.get()) is not None:
+        if client.session.is_authenticated and faults.is_muted(client.session.endpoint.path):
+            continue
         if client.codec is Codec.JSON:
             await websocket.send_text(frame.decode())
         else:
