@@ -39,19 +39,19 @@ def quote_changed(before: StockSnapshot | None, after: StockSnapshot) -> Quote |
 
 
 def trades(
-    market: Market, symbol: str, start: datetime, end: datetime, *, newest_first: bool
+    market: Market, symbol: str, start: datetime, end: datetime, *, at: datetime, newest_first: bool
 ) -> Iterator[Trade]:
-    """Yield the trades in [start, end]; `end` is not later than the present."""
-    for before, after in _moments(market, symbol, start, end, newest_first=newest_first):
+    """Yield the trades in [start, end] that were known by `at`."""
+    for before, after in _moments(market, symbol, start, end, at=at, newest_first=newest_first):
         found = [trade for trade in trades_between(before, after) if start <= trade.at <= end]
         yield from reversed(found) if newest_first else found
 
 
 def quotes(
-    market: Market, symbol: str, start: datetime, end: datetime, *, newest_first: bool
+    market: Market, symbol: str, start: datetime, end: datetime, *, at: datetime, newest_first: bool
 ) -> Iterator[Quote]:
-    """Yield the quotes in [start, end], one for each change; `end` is not later than the present."""
-    for before, after in _moments(market, symbol, start, end, newest_first=newest_first):
+    """Yield the quotes in [start, end] that were known by `at`, one for each change."""
+    for before, after in _moments(market, symbol, start, end, at=at, newest_first=newest_first):
         quote = quote_changed(before, after)
         if quote is not None and start <= quote.at <= end:
             yield quote
@@ -82,7 +82,7 @@ def _figures(quote: Quote) -> tuple[float, int, float, int]:
 
 
 def _moments(
-    market: Market, symbol: str, start: datetime, end: datetime, *, newest_first: bool
+    market: Market, symbol: str, start: datetime, end: datetime, *, at: datetime, newest_first: bool
 ) -> Iterator[tuple[StockSnapshot | None, StockSnapshot]]:
     """Yield the pictures of neighbouring moments that meet [start, end]."""
     step = _SECOND if market.quote_interval_s == 1 else _MINUTE
@@ -92,11 +92,10 @@ def _moments(
         first, last = max(opens_at, _floor(start, step)), min(closes_at, _floor(end, step) + step)
         count = (last - first) // step + 1
         for index in range(count - 1, -1, -1) if newest_first else range(count):
-            at = first + step * index
-            # A moment after `end` tells what happened before it, unless the present has not reached it.
-            after = look(min(at, end))
+            moment = first + step * index
+            after = look(moment) if moment <= at else None
             if after is not None:
-                yield look(at - step), after
+                yield look(moment - step), after
 
 
 class _Looker:

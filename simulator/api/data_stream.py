@@ -25,7 +25,6 @@ from simulator.feeds.streams import DataClient, DataStreams
 from simulator.feeds.wire import Codec, decode, encode
 
 
-
 def data_stream_routes(desk: Desk, streams: DataStreams) -> APIRouter:
     """Return the websocket routes."""
     router = APIRouter()

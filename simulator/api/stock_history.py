@@ -95,12 +95,12 @@ def _bars(market: Market, request: Request, span: Span) -> RowsOf:
 def _quotes(market: Market, _request: Request, span: Span) -> RowsOf:
     return lambda symbol, start, end: (
         (quote.at, quote_row(quote))
-        for quote in stock_tape.quotes(market, symbol, start, end, newest_first=span.newest_first)
+        for quote in stock_tape.quotes(market, symbol, start, end, at=span.at, newest_first=span.newest_first)
     )
 
 
 def _trades(market: Market, _request: Request, span: Span) -> RowsOf:
     return lambda symbol, start, end: (
         (trade.at, trade_row(trade))
-        for trade in stock_tape.trades(market, symbol, start, end, newest_first=span.newest_first)
+        for trade in stock_tape.trades(market, symbol, start, end, at=span.at, newest_first=span.newest_first)
     )

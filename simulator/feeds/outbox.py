@@ -10,7 +10,7 @@ class Outbox:
     def __init__(self, limit: int, last_words: bytes) -> None:
         self._limit = limit
         self._last_words = last_words
-        self._waiting: deque[bytes] = deque()
+        self.waiting: deque[bytes] = deque()
         self._filled = asyncio.Event()
         self._is_closing = False
 
@@ -18,24 +18,24 @@ class Outbox:
         """Queue a frame; after an overflow or `close` nothing is taken any more."""
         if self._is_closing:
             return
-        if len(self._waiting) >= self._limit:
-            self._waiting.clear()
+        if len(self.waiting) >= self._limit:
+            self.waiting.clear()
             self.close(self._last_words)
             return
-        self._waiting.append(frame)
+        self.waiting.append(frame)
         self._filled.set()
 
     def close(self, frame: bytes) -> None:
         """Let `frame` be the last one."""
-        self._waiting.append(frame)
+        self.waiting.append(frame)
         self._is_closing = True
         self._filled.set()
 
     async def get(self) -> bytes | None:
         """Return the next frame, waiting for it; None when there will be no more."""
-        while not self._waiting:
+        while not self.waiting:
             if self._is_closing:
                 return None
             self._filled.clear()
             await self._filled.wait()
-        return self._waiting.popleft()
+        return self.waiting.popleft()
