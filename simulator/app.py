@@ -109,10 +109,10 @@ def _application(
 
 
 def _account_routers(holding: Holding, rules: DataRules) -> Iterator[APIRouter]:
-    desk, opened_at = holding.desk, holding.opened_at
-    yield account_routes(desk, opened_at=opened_at)
+    desk = holding.desk
+    yield account_routes(holding)
     yield activity_routes(desk)
-    yield portfolio_routes(desk, opened_at=opened_at)
+    yield portfolio_routes(holding)
     yield position_routes(desk)
     yield reference_routes(desk)
     yield contract_routes(desk)

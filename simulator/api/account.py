@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from kernel.domain.calendar import market_day
 from simulator.api.requests import instant, json_object
 from simulator.api.wire import answer, refuse
+from simulator.brokerage import Holding
 from simulator.desk import Desk
 from simulator.passage import price_at
 from simulator.venue.configuration import Configuration, changed
@@ -24,13 +25,13 @@ from simulator.wire_time import rfc3339
 _MARGIN_FROM_USD = Decimal(2000)
 
 
-def account_routes(desk: Desk, opened_at: datetime) -> APIRouter:
-    """Return the account routes of `desk`; `opened_at` is the account's creation."""
-    router = APIRouter(prefix="/v2/account")
+def account_routes(holding: Holding) -> APIRouter:
+    """Return the account routes of a holding."""
+    router, desk = APIRouter(prefix="/v2/account"), holding.desk
 
     @router.get("")
     async def account(request: Request) -> Response:
-        return answer(_account_json(desk, instant(request), opened_at))
+        return answer(_account_json(desk, instant(request), holding.opened_at))
 
     @router.get("/configurations")
     async def configurations() -> Response:

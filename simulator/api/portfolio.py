@@ -22,6 +22,7 @@ from kernel.domain.calendar import Session, market_day
 from kernel.domain.clock import MARKET_ZONE
 from simulator.api.requests import choice, day, flag, instant, moment
 from simulator.api.wire import answer, refuse
+from simulator.brokerage import Holding
 from simulator.desk import Desk
 from simulator.passage import price_at
 from simulator.venue.daybook import EquityMark
@@ -78,8 +79,8 @@ class _Query:
     reset: PnlReset
 
 
-def portfolio_routes(desk: Desk, opened_at: datetime) -> APIRouter:
-    """Return the history route of `desk`, whose account began at `opened_at`."""
+def portfolio_routes(holding: Holding) -> APIRouter:
+    """Return the history route of a holding."""
     router = APIRouter(prefix="/v2/account/portfolio")
 
     @router.get("/history")
@@ -87,7 +88,7 @@ def portfolio_routes(desk: Desk, opened_at: datetime) -> APIRouter:
         query = _read(request.query_params, instant(request))
         if isinstance(query, Refusal):
             return refuse(query)
-        return answer(_history(desk, query, opened_at=opened_at, at=instant(request)))
+        return answer(_history(holding.desk, query, opened_at=holding.opened_at, at=instant(request)))
 
     return router
 
@@ -100,7 +101,7 @@ def _read(params: Mapping[str, str], at: datetime) -> _Query | Refusal:
     if start and end and params.get("period"):
         return unprocessable("only two of start, end and period can be specified at the same time")
     last = min(end or (start + length if start and params.get("period") else at), at)
-    first = start or _midnight(market_day(last) - length + timedelta(days=1))
+    first = start or _midnight(market_day(last - timedelta.resolution) - length + timedelta(days=1))
     timeframe = choice(params, "timeframe", Timeframe) or _default_timeframe(last - first)
     if timeframe is not Timeframe.DAY and last - first > _INTRADAY_MAX:
         return unprocessable("timeframe must be 1D for periods longer than 30 days")
@@ -167,7 +168,7 @@ def _daily(
 
 
 def _intraday(desk: Desk, marks: Sequence[EquityMark], query: _Query, opened_at: datetime) -> dict[str, Any]:
-    stamps = [stamp for stamp in _windows(desk, query) if stamp >= opened_at - query.timeframe.length]
+    stamps = [stamp for stamp in _windows(desk, query) if stamp + query.timeframe.length > opened_at]
     equities = [_equity_at(marks, stamp + query.timeframe.length) for stamp in stamps]
     last_equity = desk.account.last_equity_usd
     first_day = market_day(stamps[0] if stamps else query.end)
