@@ -11,15 +11,17 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
+from kernel.domain.money import CONTRACT_MULTIPLIER
 from simulator.clock import wall_now
 from simulator.venue.money_text import money_text
-from simulator.venue.orders import EventKind, OrderEvent
+from simulator.venue.orders import EventKind, Order, OrderEvent
 from simulator.wire_time import rfc3339
 
 #: Rows kept for GET /sim/journal; the file has all of them.
@@ -143,6 +145,7 @@ class AccountJournal:
                 "qty": event.qty if event.qty is not None else order.qty,
                 "price": None if price is None else money_text(price),
                 "fill_model": fill_model,
+                **({"net_usd": money_text(_net_usd(event))} if event.price is not None else {}),
                 **({"legs": [_leg(leg) for leg in order.legs]} if order.legs else {}),
                 **({"reason": event.reason} if event.reason else {}),
             },
@@ -163,5 +166,21 @@ def _read(line: bytes) -> _Row:
     return _Row(row["seq"], row["kind"], row.get("client_order_id"), row.get("account"), line)
 
 
-def _leg(leg: Any) -> dict[str, Any]:
-    return {"order_id": leg.id, "symbol": leg.symbol, "side": leg.side, "ratio_qty": leg.ratio_qty}
+def _net_usd(event: OrderEvent) -> Decimal:
+    """Return what a fill did to cash; legs are options, and their net price is what was paid."""
+    order = event.order
+    multiplier = order.instrument.multiplier if order.instrument else CONTRACT_MULTIPLIER
+    sign = order.side.sign if order.side else 1
+    return -(event.price or Decimal(0)) * (event.qty or 0) * sign * multiplier
+
+
+def _leg(leg: Order) -> dict[str, Any]:
+    average = leg.filled_avg_price
+    return {
+        "order_id": leg.id,
+        "symbol": leg.symbol,
+        "side": leg.side,
+        "ratio_qty": leg.ratio_qty,
+        "filled_qty": leg.filled_qty,
+        "filled_avg_price": None if average is None else money_text(average),
+    }

@@ -35,7 +35,6 @@ from tests.integration.simulator.at_venue import (
 )
 from tests.integration.simulator.updates import UpdateListener
 
-pytestmark = pytest.mark.integration
 
 
 def struck(venue: VenueThread) -> list[str]:
