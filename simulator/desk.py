@@ -136,6 +136,8 @@ class Desk:
             listed = self.view.is_listed(instrument, at)
             if request.legs and not listed and (its_hours.last_close is None or at < its_hours.last_close):
                 return unprocessable(f"asset not found for {instrument.symbol}")
+            if instrument.option and instrument.underlying not in self.view.market.underlyings():
+                return unprocessable(f'underlying asset "{instrument.underlying}" not found')
             refusal = check_tradable(instrument, request.type, listed=listed, hours=its_hours, now=at)
             if refusal is not None:
                 return refusal

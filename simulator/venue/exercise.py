@@ -45,6 +45,8 @@ def check_held(instrument: Instrument, standing: Standing) -> int | Refusal:
 
 def check_waiver(instrument: Instrument, standing: Standing) -> Refusal | None:
     """Refuse to waive the exercise of what covers a short option."""
+    if standing.portfolio.qty(instrument.symbol) < 0:
+        return refused(403, CANNOT_EXERCISE_SHORT, "cannot submit DNE for short position")
     qty = check_held(instrument, standing)
     return qty if isinstance(qty, Refusal) else _check_cover(instrument, qty, standing)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kernel.domain.money import CONTRACT_MULTIPLIER
 from kernel.domain.options import Right
+from simulator.venue.identity import asset_id_of
 from simulator.venue.instruments import Instrument
 from simulator.venue.margin import Lot, shortfall
 from simulator.venue.orders import Intent, LegRequest, Order, OrderRequest, OrderType, Side
@@ -191,6 +192,7 @@ def _check_shares(part: Part, standing: Standing) -> Refusal | None:
         available_qty=str(available),
         required_qty=str(required),
         symbol=underlying,
+        underlying_asset_id=asset_id_of(underlying),
     )
 
 
