@@ -83,8 +83,9 @@ def _raise_cash(
 
 
 def _long_options(ledger: Ledger, underlying: str) -> list[tuple[Instrument, int]]:
-    held = [(position.instrument, position.qty) for position in ledger.portfolio.positions.values()]
-    return [(i, qty) for i, qty in held if i.option and i.underlying == underlying and qty > 0]
+    held = sorted(ledger.portfolio.positions.items())
+    lots = [(position.instrument, position.qty) for _, position in held]
+    return [(i, qty) for i, qty in lots if i.option and i.underlying == underlying and qty > 0]
 
 
 def _uncovered_by_selling(ledger: Ledger, instrument: Instrument, qty: int) -> int:

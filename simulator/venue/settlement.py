@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from math import ceil
 
 from kernel.domain.money import CENT, CONTRACT_MULTIPLIER
 from kernel.domain.options import OptionSymbol, Right
@@ -62,15 +61,12 @@ class _Delivery:
         closed = sum((i.intrinsic(self.spot) * q for i, q in self.closed.items()), Decimal(0))
         return means.power_usd + paid + closed * CONTRACT_MULTIPLIER
 
-    def close_out(self, right: Right, sign: int, count: int) -> bool:
-        """Close out up to `count` contracts of one kind; tell whether there were any."""
+    def close_out(self, right: Right, sign: int) -> bool:
+        """Close out one contract, long or short by `sign`; tell whether there was any."""
         for instrument, qty in self.lots.items():
             if _option(instrument).right is right and qty * sign > 0:
-                moved = sign * min(abs(qty), count)
-                self.lots[instrument] -= moved
-                self.closed[instrument] = self.closed.get(instrument, 0) + moved
-                if not self.lots[instrument]:
-                    del self.lots[instrument]
+                self.lots[instrument] -= sign
+                self.closed[instrument] = self.closed.get(instrument, 0) + sign
                 return True
         return False
 
@@ -79,11 +75,12 @@ def plan(
     expiring: Mapping[Instrument, int], spot: Decimal, waived: frozenset[str], means: Means
 ) -> list[Outcome]:
     """Return what happens to each contract of one underlying that ends now; `spot` is its official close."""
-    in_the_money = {i: q for i, q in expiring.items() if i.intrinsic(spot) >= CENT}
+    ordered = dict(sorted(expiring.items(), key=lambda row: row[0].symbol))
+    in_the_money = {i: q for i, q in ordered.items() if i.intrinsic(spot) >= CENT}
     has_short = any(qty < 0 for qty in in_the_money.values())
     exercised = {i: q for i, q in in_the_money.items() if q < 0 or i.symbol not in waived or has_short}
     outcomes = [
-        Outcome(instrument=i, qty=q, fate=Fate.EXPIRES) for i, q in expiring.items() if i not in exercised
+        Outcome(instrument=i, qty=q, fate=Fate.EXPIRES) for i, q in ordered.items() if i not in exercised
     ]
     outcomes += [
         Outcome(instrument=i, qty=q, fate=Fate.PAYS_CASH) for i, q in exercised.items() if i.is_cash_settled
@@ -94,24 +91,19 @@ def plan(
 
 
 def _fit(delivery: _Delivery, means: Means) -> None:
-    """Close out what the means do not carry, as little as possible: shares first, then cash."""
-    while delivery.lots:
-        missing_shares, missing_usd = -delivery.shares(means), -delivery.cash(means)
-        if missing_shares > 0:
-            count = ceil(missing_shares / CONTRACT_MULTIPLIER)
-            done = delivery.close_out(Right.PUT, 1, count) or delivery.close_out(Right.CALL, -1, count)
-        elif missing_usd > 0 and delivery.spot > 0:
-            # Either way a contract closed out keeps the price of its shares.
-            count = ceil(missing_usd / (delivery.spot * CONTRACT_MULTIPLIER))
-            done = delivery.close_out(Right.CALL, 1, count) or delivery.close_out(Right.PUT, -1, count)
+    """Close out what the means do not carry, one contract at a time: shares first, then cash."""
+    is_done = False
+    while not is_done:
+        if delivery.shares(means) < 0:
+            is_done = not (delivery.close_out(Right.PUT, 1) or delivery.close_out(Right.CALL, -1))
+        elif delivery.cash(means) < 0:
+            is_done = not (delivery.close_out(Right.CALL, 1) or delivery.close_out(Right.PUT, -1))
         else:
-            return
-        if not done:
             return
 
 
 def _outcomes(delivery: _Delivery) -> list[Outcome]:
-    delivered = [Outcome(instrument=i, qty=q, fate=Fate.DELIVERS) for i, q in delivery.lots.items()]
+    delivered = [Outcome(instrument=i, qty=q, fate=Fate.DELIVERS) for i, q in delivery.lots.items() if q]
     closed = [Outcome(instrument=i, qty=q, fate=Fate.CLOSED_OUT) for i, q in delivery.closed.items()]
     return delivered + closed
 
