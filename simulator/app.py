@@ -36,6 +36,7 @@ from simulator.feeds.streams import DataStreams
 from simulator.journal import Journal
 from simulator.market_view import MarketView
 from simulator.markets.market import Market
+from simulator.rate_limit import RateLimiter
 from simulator.settings import VenueSettings
 from simulator.shell import VenueShell
 from simulator.state import StateFile
@@ -45,7 +46,7 @@ from simulator.venue.fills import FillRules
 
 def build_brokerage(market: Market, settings: VenueSettings) -> Brokerage:
     """Return a venue's parts; its journal opens with what it was started as. Raises ConfigError on a bad state file."""
-    state = StateFile(settings.state, f"{market.name}, seed {settings.seed}") if settings.state else None
+    state = StateFile(settings.state, _identity(market, settings)) if settings.state else None
     kept = state.clock() if state else None
     clock = SimClock(settings.start or market.starts_at, settings.speed)
     if kept is not None:
@@ -65,7 +66,7 @@ def build_brokerage(market: Market, settings: VenueSettings) -> Brokerage:
     )
 
 
-def build_app(brokerage: Brokerage, rules: DataRules = DataRules()) -> FastAPI:  # noqa: B008  it is frozen
+def build_app(brokerage: Brokerage, rules: DataRules, limiter: RateLimiter) -> FastAPI:
     """Return the ASGI application of a venue; while it lives, time passes for its orders."""
     ticker = Ticker(brokerage)
     streams = DataStreams(brokerage.clock, brokerage.view, rules)
@@ -86,7 +87,7 @@ def build_app(brokerage: Brokerage, rules: DataRules = DataRules()) -> FastAPI: 
     app.include_router(data_stream_routes(brokerage.shared, streams))
     app.include_router(stream_routes(brokerage))
     account_app = partial(_account_app, rules=rules)
-    app.add_middleware(VenueShell, brokerage=brokerage, account_app=account_app)
+    app.add_middleware(VenueShell, brokerage=brokerage, account_app=account_app, limiter=limiter)
     return app
 
 
@@ -122,6 +123,11 @@ def _account_routers(holding: Holding, rules: DataRules) -> Iterator[APIRouter]:
     yield stock_data_routes(desk.view, rules)
     yield stock_history_routes(desk.view, rules)
     yield news_routes()
+
+
+def _identity(market: Market, settings: VenueSettings) -> str:
+    """Return what a state file is bound to: prices follow from these."""
+    return f"{market.name} from {market.starts_at:%Y-%m-%d}, seed {settings.seed}"
 
 
 def _fill_rules(settings: VenueSettings) -> FillRules:

@@ -28,6 +28,7 @@ class FaultKind(StrEnum):
     the body and cuts.
     [trade updates] DROP_UPDATES, DUPLICATE_UPDATES; REORDER_UPDATES holds one back behind the next, or for `delay_ms`.
     [chains] CHAIN_WITHOUT_GREEKS, EMPTY_CHAIN, QUOTE_NAN (bids are NaN or null).
+    [messages of a data stream's client] STREAM_ERROR answers with the error of code `status` (500).
     [fills] LATE_FILLS come `delay_ms` later; FORCE_PARTIAL fills in part.
     Lasting, without a count: MUTE_STREAM (websockets beat but say nothing more), HALT (`symbol` does not trade),
     STALE_QUOTES (quotes stand still), CROSSED_QUOTES (bid and ask change places), ZERO_QUOTES (0 × 0),
@@ -50,6 +51,7 @@ class FaultKind(StrEnum):
     CHAIN_WITHOUT_GREEKS = "chain_without_greeks"
     EMPTY_CHAIN = "empty_chain"
     QUOTE_NAN = "quote_nan"
+    STREAM_ERROR = "stream_error"
     LATE_FILLS = "late_fills"
     FORCE_PARTIAL = "force_partial"
     MUTE_STREAM = "mute_stream"

@@ -5,7 +5,7 @@
 3. Every answer tells limit, remaining and the second since the epoch at which the count begins anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,11 +24,12 @@ class Allowance:
     remaining: int
     resets_at_s: int
 
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers of the answer, as ASGI has them."""
+    def headers_beside(self, others: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the answer's headers, as ASGI has them, but for those that `others` tell otherwise already."""
         told = {"limit": self.limit, "remaining": self.remaining, "reset": self.resets_at_s}
-        return [(f"x-ratelimit-{name}".encode(), str(value).encode()) for name, value in told.items()]
+        headers = {f"x-ratelimit-{name}".encode(): str(value).encode() for name, value in told.items()}
+        taken = {name.lower() for name, _ in others}
+        return [(name, value) for name, value in headers.items() if name not in taken]
 
 
 #: Body of the answer to a request over the limit; its status is 429.

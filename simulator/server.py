@@ -17,6 +17,7 @@ from simulator.connections import WithTransport
 from simulator.desk import Desk
 from simulator.markets import open_market
 from simulator.markets.market import Market
+from simulator.rate_limit import RateLimiter
 from simulator.settings import VenueSettings
 
 #: A client's pooled connection outlives its pauses; a server that closes first breaks the next order's POST.
@@ -93,7 +94,7 @@ def _server(brokerage: Brokerage, settings: VenueSettings) -> uvicorn.Server:
     logging.getLogger("uvicorn.error").addFilter(_DENIAL_IS_NO_ERROR)
     return uvicorn.Server(
         uvicorn.Config(
-            WithTransport(build_app(brokerage, settings.data_rules)),
+            WithTransport(build_app(brokerage, settings.data_rules, RateLimiter(settings.rate_limit))),
             access_log=False,
             log_config=None,
             log_level="warning",

@@ -1,6 +1,7 @@
 """What happens around every request: whose it is, at which instant it is answered, faults, header and journal.
 
-1. Every HTTP answer carries `X-Venue-Clock`: the instant it was made for, and the clock's speed.
+1. Every HTTP answer carries `X-Venue-Clock`: the instant it was made for, and the clock's speed; one to a known
+   account also how many requests it has left (see `rate_limit`).
 2. /sim is for loopback only; /healthz is open; everything else needs keys, which say whose account it is about.
 3. What a request did is on disk, and the request in the journal, before the first byte of the answer is sent.
 """
@@ -22,6 +23,7 @@ from simulator.connections import reset
 from simulator.desk import Desk
 from simulator.faults import REQUEST_FAULTS, Fault, Faults, Strike
 from simulator.misbehaviour import CutError, Handle, misbehave
+from simulator.rate_limit import TOO_MANY, Allowance, RateLimiter
 from simulator.wire_time import rfc3339
 
 CLOCK_HEADER = "X-Venue-Clock"
@@ -34,8 +36,15 @@ _log = logging.getLogger(__name__)
 class VenueShell:
     """ASGI middleware of the whole venue. `account_app` makes the routes of an account that is not the shared one."""
 
-    def __init__(self, app: ASGIApp, brokerage: Brokerage, account_app: Callable[[Holding], ASGIApp]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        brokerage: Brokerage,
+        account_app: Callable[[Holding], ASGIApp],
+        limiter: RateLimiter,
+    ) -> None:
         self._app = app
+        self._limiter = limiter
         self._brokerage = brokerage
         self._account_app = account_app
         self._apps: dict[str, ASGIApp] = {}
@@ -66,7 +75,9 @@ class VenueShell:
             return
         desk = self._brokerage.desk_of(key)
         exchange = _Exchange(self._brokerage, self._faults_of(key, desk), desk)
-        handle = partial(exchange.handle, self._app_of(key, desk))
+        exchange.allowance = allowance = self._limiter.admit(desk.account.account_id, scope["path"])
+        app = self._app_of(key, desk) if allowance.is_allowed else answer(TOO_MANY, 429)
+        handle = partial(exchange.handle, app)
         strike = exchange.faults.take(REQUEST_FAULTS, scope["path"], scope["method"])
         if strike is None:
             await handle(scope, receive, exchange.recorded(scope, send))
@@ -113,6 +124,7 @@ class _Exchange:
     def __init__(self, brokerage: Brokerage, faults: Faults, desk: Desk | None) -> None:
         self.faults = faults
         self.strike: Strike | None = None
+        self.allowance: Allowance | None = None
         self._brokerage = brokerage
         self._desk = desk
         self._began_s = monotonic_s()
@@ -138,7 +150,9 @@ class _Exchange:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 header = f"{rfc3339(self._told_at(scope))};speed={self._brokerage.clock.speed:g}"
-                message["headers"] = [*message["headers"], (CLOCK_HEADER.lower().encode(), header.encode())]
+                allowance = self.allowance.headers_beside(message["headers"]) if self.allowance else ()
+                clock = (CLOCK_HEADER.lower().encode(), header.encode())
+                message["headers"] = [*message["headers"], *allowance, clock]
             await send(message)
 
         return tell

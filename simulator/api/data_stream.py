@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Response, WebSocket, WebSocketDisconnect
 
 from simulator.desk import Desk
-from simulator.faults import CONNECT_FAULTS, Faults
+from simulator.faults import CONNECT_FAULTS, FaultKind, Faults, Strike
 from simulator.feeds.rules import (
     OPTION_FEEDS,
     STOCK_FEEDS,
@@ -23,6 +23,8 @@ from simulator.feeds.rules import (
 from simulator.feeds.session import error_frame
 from simulator.feeds.streams import DataClient, DataStreams
 from simulator.feeds.wire import Codec, decode, encode
+
+_STREAM_ERROR = frozenset({FaultKind.STREAM_ERROR})
 
 
 def data_stream_routes(desk: Desk, streams: DataStreams) -> APIRouter:
@@ -43,7 +45,7 @@ def _route(desk: Desk, streams: DataStreams, endpoint: Endpoint) -> Callable[[We
         if endpoint.is_options and codec is Codec.JSON:
             await _refuse_json(websocket)
             return
-        client = streams.join(endpoint, codec)
+        client = streams.join(endpoint, codec, lambda: desk.faults.is_muted(endpoint.path))
         try:
             await _serve(websocket, client, streams, desk.faults)
         finally:
@@ -63,9 +65,9 @@ async def _refuse_json(websocket: WebSocket) -> None:
 
 async def _serve(websocket: WebSocket, client: DataClient, streams: DataStreams, faults: Faults) -> None:
     client.say(client.session.greet())
-    writing = asyncio.create_task(_write(websocket, client, faults))
+    writing = asyncio.create_task(_write(websocket, client))
     waiting = asyncio.create_task(_await_authentication(client, streams.rules.auth_timeout_s))
-    reading = asyncio.create_task(_read(websocket, client))
+    reading = asyncio.create_task(_read(websocket, client, faults))
     try:
         await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -75,19 +77,23 @@ async def _serve(websocket: WebSocket, client: DataClient, streams: DataStreams,
                 await task
 
 
-async def _read(websocket: WebSocket, client: DataClient) -> None:
+async def _read(websocket: WebSocket, client: DataClient, faults: Faults) -> None:
     while True:
         frame = await websocket.receive()
         if frame["type"] == "websocket.disconnect":
             return
         said = decode(frame["text"] if frame.get("text") is not None else frame["bytes"])
-        client.say(client.session.receive(said))
+        strike = faults.take(_STREAM_ERROR, client.session.endpoint.path)
+        client.say(error_frame(_error_of(strike)) if strike else client.session.receive(said))
 
 
-async def _write(websocket: WebSocket, client: DataClient, faults: Faults) -> None:
+def _error_of(strike: Strike) -> StreamError:
+    codes = {int(error) for error in StreamError}
+    return StreamError(strike.status) if strike.status in codes else StreamError.INTERNAL
+
+
+async def _write(websocket: WebSocket, client: DataClient) -> None:
     while (frame := await client.outbox.get()) is not None:
-        if client.session.is_authenticated and faults.is_muted(client.session.endpoint.path):
-            continue
         if client.codec is Codec.JSON:
             await websocket.send_text(frame.decode())
         else:

@@ -8,7 +8,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from simulator.clock import SimClock
@@ -35,9 +35,12 @@ _FRAME_MAX = 1000
 class DataClient:
     """One connection: its conversation and what waits to be sent to it."""
 
-    def __init__(self, session: DataSession, codec: Codec, rules: DataRules) -> None:
+    def __init__(
+        self, session: DataSession, codec: Codec, rules: DataRules, is_muted: Callable[[], bool]
+    ) -> None:
         self.session = session
         self.codec = codec
+        self._is_muted = is_muted
         self.outbox = Outbox(rules.queue_max, encode(error_frame(StreamError.SLOW_CLIENT), codec))
 
     def say(self, frame: list[dict[str, object]]) -> None:
@@ -45,7 +48,9 @@ class DataClient:
         self.outbox.put(encode(frame, self.codec))
 
     def tell(self, messages: list[MarketMessage]) -> None:
-        """Queue those of `messages` it listens to."""
+        """Queue those of `messages` it listens to, unless it is muted: then it is answered, but told nothing."""
+        if self._is_muted():
+            return
         wanted = [message for message in messages if self._listens_to(message)]
         for begin in range(0, len(wanted), _FRAME_MAX):
             self.outbox.put(frame_of(wanted[begin : begin + _FRAME_MAX], self.codec))
@@ -67,10 +72,12 @@ class DataStreams:
         self._chains: dict[str, ChainPicture] = {}
         self._stocks: dict[str, StockSnapshot | None] = {}
 
-    def join(self, endpoint: Endpoint, codec: Codec) -> DataClient:
+    def join(
+        self, endpoint: Endpoint, codec: Codec, is_muted: Callable[[], bool] = lambda: False
+    ) -> DataClient:
         """Return a new client's place."""
         session = DataSession(endpoint, self.rules, lambda key: self._is_free(endpoint, key))
-        client = DataClient(session, codec, self.rules)
+        client = DataClient(session, codec, self.rules, is_muted)
         self._clients.append(client)
         return client
 

@@ -14,18 +14,9 @@ import requests
 import websockets
 from alpaca.common.exceptions import APIError
 from alpaca.data.historical.option import OptionHistoricalDataClient
-from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import (
     OptionChainRequest,
-    OptionLatestQuoteRequest,
-    OptionSnapshotRequest,
-    StockBarsRequest,
-    StockLatestBarRequest,
-    StockLatestQuoteRequest,
-    StockLatestTradeRequest,
-    StockSnapshotRequest,
 )
-from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import (
     ContractType,
@@ -76,11 +67,6 @@ def trading(venue: VenueThread) -> TradingClient:
 @pytest.fixture
 def raw_options(venue: VenueThread) -> OptionHistoricalDataClient:
     return OptionHistoricalDataClient("key", "secret", raw_data=True, url_override=venue.url)
-
-
-@pytest.fixture
-def stocks(venue: VenueThread) -> StockHistoricalDataClient:
-    return StockHistoricalDataClient("key", "secret", url_override=venue.url)
 
 
 def eventually(check: Callable[[], Any], what: str) -> Any:
@@ -284,126 +270,6 @@ def test_an_underlying_is_an_asset_with_options(trading: TradingClient) -> None:
     with pytest.raises(APIError) as error:
         trading.get_asset("NOPE")
     assert error.value.status_code == 404
-
-
-# Market data
-
-
-def test_a_chain_in_raw_form_carries_the_days_volume(raw_options: OptionHistoricalDataClient) -> None:
-    chain = raw_options.get_option_chain(OptionChainRequest(underlying_symbol="SPY"))
-    assert len(chain) == 20
-    row = chain[spy(520)]
-    assert row["dailyBar"]["v"] == 850
-    assert row["latestTrade"]["s"] == 2
-    assert (row["latestQuote"]["bp"], row["latestQuote"]["ap"]) == (2.4, 2.6)
-    assert set(row["greeks"]) == {"delta", "gamma", "rho", "theta", "vega"}
-    assert "minuteBar" not in row
-
-
-def test_a_chain_parses_into_alpaca_pys_models(venue: VenueThread) -> None:
-    client = OptionHistoricalDataClient("key", "secret", url_override=venue.url)
-    chain = client.get_option_chain(OptionChainRequest(underlying_symbol="SPY"))
-    snapshot = chain[spy(520)]
-    assert (snapshot.latest_quote.bid_price, snapshot.greeks.delta, snapshot.implied_volatility) == (
-        2.4,
-        0.5,
-        0.2,
-    )
-    quotes = client.get_option_latest_quote(
-        OptionLatestQuoteRequest(symbol_or_symbols=[spy(520), "XXX260612C00520000"])
-    )
-    assert {symbol: quote.ask_price for symbol, quote in quotes.items()} == {spy(520): 2.6}
-    snapshots = client.get_option_snapshot(OptionSnapshotRequest(symbol_or_symbols=[spy(500), spy(510)]))
-    assert sorted(snapshots) == [spy(500), spy(510)]
-
-
-def test_a_chain_is_filtered_on_the_venues_side(raw_options: OptionHistoricalDataClient) -> None:
-    chain = raw_options.get_option_chain(
-        OptionChainRequest(
-            underlying_symbol="SPY",
-            type=ContractType.CALL,
-            strike_price_gte=515,
-            strike_price_lte=530,
-            expiration_date_gte=NEXT_FRIDAY,
-            expiration_date_lte=NEXT_FRIDAY,
-        )
-    )
-    assert sorted(chain) == [spy(520, NEXT_FRIDAY), spy(530, NEXT_FRIDAY)]
-
-
-def test_a_chain_comes_in_pages_with_base64_offsets(venue: VenueThread) -> None:
-    keys = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
-    symbols: list[str] = []
-    token, pages = None, 0
-    while pages == 0 or token:
-        answer = requests.get(
-            f"{venue.url}/v1beta1/options/snapshots/SPY",
-            params={"limit": "8", **({"page_token": token} if token else {})},
-            headers=keys,
-            timeout=5,
-        ).json()
-        symbols += list(answer["snapshots"])
-        token, pages = answer["next_page_token"], pages + 1
-    assert (pages, len(symbols), len(set(symbols))) == (3, 20, 20)
-
-
-def test_within_a_market_second_a_chain_is_computed_once(venue: VenueThread, market: FakeMarket) -> None:
-    set_clock(venue, at=at_eastern("11:00"), speed=0)
-    client = OptionHistoricalDataClient("key", "secret", raw_data=True, url_override=venue.url)
-    first = client.get_option_chain(OptionChainRequest(underlying_symbol="SPY"))
-    market.quotes[spy(520)] = (1.0, 1.1)
-    assert client.get_option_chain(OptionChainRequest(underlying_symbol="SPY")) == first
-    set_clock(venue, at=at_eastern("11:00") + timedelta(seconds=1))
-    later = client.get_option_chain(OptionChainRequest(underlying_symbol="SPY"))
-    assert later[spy(520)]["latestQuote"]["ap"] == 1.1
-    assert market.chain_asked == [
-        ("SPY", at_eastern("11:00")),
-        ("SPY", at_eastern("11:00") + timedelta(seconds=1)),
-    ]
-
-
-def test_an_unknown_underlying_has_an_empty_chain(raw_options: OptionHistoricalDataClient) -> None:
-    assert raw_options.get_option_chain(OptionChainRequest(underlying_symbol="NOPE")) == {}
-
-
-def test_stock_data_answers_what_alpaca_py_asks(stocks: StockHistoricalDataClient) -> None:
-    both = {"symbol_or_symbols": ["SPY", "NOPE"]}
-    snapshot = stocks.get_stock_snapshot(StockSnapshotRequest(**both))["SPY"]
-    assert (snapshot.latest_trade.price, snapshot.daily_bar.volume, snapshot.previous_daily_bar) == (
-        520.0,
-        1000,
-        None,
-    )
-    assert stocks.get_stock_latest_trade(StockLatestTradeRequest(**both))["SPY"].price == 520.0
-    assert stocks.get_stock_latest_quote(StockLatestQuoteRequest(**both))["SPY"].ask_price == 520.01
-    assert stocks.get_stock_latest_bar(StockLatestBarRequest(**both))["SPY"].close == 520.0
-
-
-def test_bars_end_where_the_present_does(venue: VenueThread, stocks: StockHistoricalDataClient) -> None:
-    set_clock(venue, at=at_eastern("10:02"), speed=0)
-    wanted = StockBarsRequest(
-        symbol_or_symbols="SPY",
-        timeframe=TimeFrame(5, TimeFrameUnit.Minute),
-        start=at_eastern("09:40"),
-    )
-    bars = stocks.get_stock_bars(wanted).data["SPY"]
-    expected = [at_eastern("09:40"), at_eastern("09:45"), at_eastern("09:50"), at_eastern("09:55")]
-    assert [bar.timestamp for bar in bars] == expected
-
-
-def test_bars_come_in_pages(venue: VenueThread, stocks: StockHistoricalDataClient) -> None:
-    set_clock(venue, at=at_eastern("10:30"), speed=0)
-    keys = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
-    params = {"symbols": "SPY", "timeframe": "1Min", "limit": "40"}
-    first = requests.get(f"{venue.url}/v2/stocks/bars", params=params, headers=keys, timeout=5).json()
-    second = requests.get(
-        f"{venue.url}/v2/stocks/bars",
-        params={**params, "page_token": first["next_page_token"]},
-        headers=keys,
-        timeout=5,
-    ).json()
-    assert [len(page["bars"]["SPY"]) for page in (first, second)] == [40, 20]
-    assert second["next_page_token"] is None
 
 
 # Orders

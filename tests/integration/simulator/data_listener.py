@@ -73,7 +73,7 @@ class Bare:
         self.socket = await self._connecting.__aenter__()
         return self
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._connecting.__aexit__(*error)
 
     async def say(self, message: object) -> None:

@@ -191,6 +191,7 @@ def test_a_chain_has_100_rows_a_page_unless_told_and_1000_at_most(
     path = "/v1beta1/options/snapshots/SPY"
     first = get(venue, path).json()
     assert len(first["snapshots"]) == 100
+    assert first["next_page_token"] == "MTAw"
     largest = get(venue, path, limit=1000).json()
     assert len(largest["snapshots"]) == 1000
     rest = get(venue, path, limit=1000, page_token=largest["next_page_token"]).json()

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgpack
 import pytest
+import requests
 import websockets
 from alpaca.data.live.option import OptionDataStream
 from alpaca.data.models import Quote, Trade
@@ -261,11 +262,8 @@ def test_a_client_with_more_frames_waiting_than_allowed_is_told_407_and_let_go(
     async def fall_behind(venue: VenueThread) -> list[dict[str, Any]]:
         async with Bare(ws(venue, INDICATIVE)) as client:
             await client.ready(trades=["*"])
-            last: list[dict[str, Any]] = []
-            with pytest.raises(websockets.ConnectionClosed):
-                while True:
-                    last = await client.listen()
-            return last
+            frames = [msgpack.unpackb(frame, timestamp=3) async for frame in client.socket]
+            return frames[-1]
 
     # Half a minute of every chain's trades is told at once: more frames than one, before any of them can be sent.
     with VenueThread(synthetic, VenueSettings(speed=600, stream_queue=1)) as venue:
@@ -283,6 +281,34 @@ def test_opra_without_the_agreement_is_409_and_ends_alpaca_pys_stream(market: Fa
 
 async def _ignore(_message: object) -> None:
     """Nothing is ever told here."""
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(408, "v2 not enabled"), (411, "insufficient scope"), (500, "internal error")],
+)
+def test_errors_the_venue_has_no_reason_for_are_told_on_request(
+    standing: VenueThread, code: int, text: str
+) -> None:
+    inject(standing, "stream_error", path=INDICATIVE, status=code)
+    told = asyncio.run(_conversation(standing, AUTH, AUTH))
+    assert told[1:] == [an_error(code, text), [{"T": "success", "msg": "authenticated"}]]
+
+
+def test_a_mute_stream_makes_alpaca_py_connect_anew_after_its_data_timeout(market: FakeMarket) -> None:
+    with VenueThread(market, VenueSettings(speed=10)) as venue:
+        url = ws(venue, INDICATIVE)
+        ears = Ears(OptionDataStream("key", "secret", url_override=url, data_timeout=0.5))
+        ears.stream._reconnect_min_backoff = 0.01
+        ears.stream.subscribe_trades(ears.hear, spy(520))
+        with ears:
+            eventually(lambda: ears.heard, "a trade")
+            inject(venue, "mute_stream", path=INDICATIVE)
+            first = ears.stream._ws
+            eventually(lambda: ears.stream._ws not in (None, first), "a new connection")
+            requests.delete(f"{venue.url}/sim/faults", timeout=30).raise_for_status()
+            heard = len(ears.heard)
+            eventually(lambda: len(ears.heard) > heard, "trades again")
 
 
 def test_a_venue_that_is_down_refuses_the_handshake(standing: VenueThread) -> None:

@@ -131,8 +131,9 @@ def test_one_symbols_snapshot_has_its_blocks_beside_its_name(venue: VenueThread)
     ],
 )
 def test_bars_are_the_markets(
-    venue: VenueThread, market: SyntheticMarket, at: datetime, frame: TimeFrame, minutes: int, back: timedelta
+    venue: VenueThread, market: SyntheticMarket, *, frame: TimeFrame, minutes: int, back: timedelta
 ) -> None:
+    at = market.starts_at
     start = at - back
     wanted = StockBarsRequest(**BOTH, timeframe=frame, start=start)
     expected = [market_figures(bar) for bar in market.stock_bars("SPY", minutes, start, at, at)]
