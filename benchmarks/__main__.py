@@ -3,6 +3,7 @@
 import json
 import platform
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.bench_pipeline import bench_pipeline
@@ -13,7 +14,7 @@ from benchmarks.bench_simulator import bench_simulator
 
 def main() -> None:
     figures: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
-    benches = {
+    benches: dict[str, Callable[[], dict[str, Any]]] = {
         "scoring": bench_scoring,
         "simulator": bench_simulator,
         "replay": bench_replay,
