@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench_chains import bench_chains
+
 ORDERS, CLIENTS = 2000, 4
 _KEYS = {"APCA-API-KEY-ID": "bench", "APCA-API-SECRET-KEY": "bench", "Content-Type": "application/json"}
 _DEADLINE_S = 120.0
@@ -34,7 +36,7 @@ def main() -> None:
 
 def bench_simulator(orders: int = ORDERS, clients: int = CLIENTS) -> dict[str, Any]:
     """Return every figure of the simulator."""
-    return {"orders": bench_orders(orders, clients)}
+    return {"orders": bench_orders(orders, clients), "chains": bench_chains()}
 
 
 def bench_orders(orders: int = ORDERS, clients: int = CLIENTS) -> dict[str, Any]:
