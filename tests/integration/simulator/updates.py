@@ -12,10 +12,10 @@ from tests.integration.simulator.at_venue import DEADLINE_S, eventually
 class UpdateListener:
     """A TradingStream with the keys of an account, and the updates it heard."""
 
-    def __init__(self, venue: VenueThread, key: str = "key") -> None:
+    def __init__(self, venue: VenueThread, key: str = "key", *, raw_data: bool = False) -> None:
         self.heard: list[Any] = []
         self._hub = venue.brokerage.desk_of(key).hub
-        self._stream = TradingStream(key, "secret", url_override=venue.stream_url)
+        self._stream = TradingStream(key, "secret", raw_data=raw_data, url_override=venue.stream_url)
         self._stream.subscribe_trade_updates(self._hear)
         self._thread = threading.Thread(target=self._stream.run, daemon=True)
 
