@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kernel.domain.errors import ConfigError
+from simulator.feeds.rules import DataPlan
 from simulator.server import serve
 from simulator.settings import read_settings
 from simulator.venue.fills import FillModel
@@ -44,6 +45,16 @@ def command(  # noqa: PLR0917  typer calls it by name
     accounts: Annotated[
         str | None,
         typer.Option(help="one for all keys, by-key, or KEY=USD,KEY=USD,… beside one for the rest."),
+    ] = None,
+    data_plan: Annotated[
+        DataPlan | None, typer.Option(help="Market data plan: basic has neither sip nor opra; plus has all.")
+    ] = None,
+    rate_limit: Annotated[int | None, typer.Option(help="Requests an account may make a minute.")] = None,
+    stream_auth_timeout_s: Annotated[
+        float | None, typer.Option(help="Real seconds a data stream's client has to authenticate.")
+    ] = None,
+    stream_queue: Annotated[
+        int | None, typer.Option(help="Frames that may wait for a data stream's client.")
     ] = None,
     ready_file: Annotated[Path | None, typer.Option(help="File that tells the port once it listens.")] = None,
 ) -> None:
