@@ -130,6 +130,10 @@ class AccountJournal:
         """Append a row of this account."""
         self._journal.write(kind, market_at, fields, account=self.account)
 
+    def after(self, seq: int, limit: int) -> bytes:
+        """Return up to `limit` kept rows of this account later than `seq` as a JSON array."""
+        return self._journal.after(seq, limit, Wanted(account=self.account))
+
     def write_event(self, event: OrderEvent, fill_model: str) -> None:
         """Append a step of an order's life."""
         order = event.order

@@ -69,14 +69,16 @@ class StateFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             # The venue opens it in one thread and serves in another, never in both at once.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
+        except (sqlite3.Error, OSError) as e:
+            raise _unusable(path, e) from e
+        try:
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript(_TABLES)
             self._check(path, {"format": _FORMAT, "market": market})
-        except (sqlite3.Error, OSError) as e:
-            hint = "is another venue using it?" if "locked" in str(e) else "is it a state file of this venue?"
-            msg = f"the state file {path} cannot be used ({e}); {hint}"
-            raise ConfigError(msg) from e
+        except (sqlite3.Error, ConfigError) as e:
+            self._db.close()
+            raise (e if isinstance(e, ConfigError) else _unusable(path, e)) from e
 
     def clock(self) -> ClockMemory | None:
         """Return where time stood, or None when nothing was ever kept."""
@@ -216,3 +218,8 @@ class _Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _unusable(path: Path, error: Exception) -> ConfigError:
+    hint = "is another venue using it?" if "locked" in str(error) else "is it a state file of this venue?"
+    return ConfigError(f"the state file {path} cannot be used ({error}); {hint}")

@@ -36,7 +36,6 @@ from tests.integration.simulator.at_venue import (
 from tests.integration.simulator.updates import UpdateListener
 
 
-
 def struck(venue: VenueThread) -> list[str]:
     return [row["fault"] for row in journal(venue, "fault_struck")]
 
