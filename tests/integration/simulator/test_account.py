@@ -103,7 +103,7 @@ def test_the_account_parses_into_alpaca_pys_model(trading: TradingClient) -> Non
     assert (account.cash, account.multiplier, account.shorting_enabled) == ("100000", "4", True)
 
 
-def test_trap_fields_of_pattern_day_trading_are_gone(raw: TradingClient) -> None:
+def test_complaint_686_fields_of_pattern_day_trading_are_gone(raw: TradingClient) -> None:
     assert not set(PDT) & {*raw.get_account(), *raw.get_account_configurations()}
 
 

@@ -10,7 +10,7 @@ from alpaca.trading.enums import OrderType
 
 from simulator.server import VenueThread
 from tests.fakes.market import spy
-from tests.integration.simulator.at_venue import KEYS, a_buy, eventually, inject
+from tests.integration.simulator.at_venue import KEYS, a_buy, eventually, inject, journal, refusal_of
 from tests.integration.simulator.updates import UpdateListener
 
 
@@ -39,6 +39,20 @@ def test_an_answer_lost_after_acceptance_leaves_the_order_behind(
         trading.submit_order(a_buy(client_order_id="ticket-1"))
     assert error.value.status_code == 504
     assert trading.get_order_by_client_id("ticket-1").symbol == spy(520)
+
+
+def test_trap_alpaca_py_sends_an_order_again_after_504_and_meets_its_duplicate(
+    venue: VenueThread, trading: TradingClient
+) -> None:
+    """A 504 can follow an accepted order: without a client order id the repeat would be a second order."""
+    trading._retry, trading._retry_wait = 3, 0
+    inject(venue, "error_after_accept", path="/v2/orders", method="POST")
+    with pytest.raises(APIError) as error:
+        trading.submit_order(a_buy(client_order_id="ticket-1"))
+    assert refusal_of(error) == (422, {"code": 40010001, "message": "client_order_id must be unique"})
+    assert len(venue.desk.account.orders) == 1
+    posts = [row["status"] for row in journal(venue, "request") if row["method"] == "POST"]
+    assert posts == [504, 422]
 
 
 def test_an_error_before_acceptance_leaves_nothing_behind(venue: VenueThread, trading: TradingClient) -> None:

@@ -105,7 +105,7 @@ def test_the_next_day_todays_gain_counts_from_the_close(
     assert (position.unrealized_pl, position.unrealized_intraday_pl) == ("80", "100")
 
 
-def test_what_is_not_held_and_what_is_not_known_are_told_apart(trading: TradingClient) -> None:
+def test_complaint_136_closing_what_is_not_held_raises(trading: TradingClient) -> None:
     for symbol, message in ((spy(520), "position does not exist"), ("NOPE", "symbol not found: NOPE")):
         for ask_for in (trading.get_open_position, trading.close_position):
             with pytest.raises(APIError) as error:
@@ -217,7 +217,7 @@ def test_all_positions_are_closed_with_a_row_for_each(venue: VenueThread, tradin
     assert (refused["body"]["existing_qty"], refused["body"]["held_for_orders"]) == ("2", "2")
 
 
-def test_closing_all_can_cancel_what_is_open_first(trading: TradingClient) -> None:
+def test_trap_cancel_orders_is_capitalised_or_not_sent_at_all(trading: TradingClient) -> None:
     bought(trading)
     trading.submit_order(a_buy(side=OrderSide.SELL, limit_price=9.00))
     (row,) = trading.close_all_positions(cancel_orders=True)
@@ -225,7 +225,7 @@ def test_closing_all_can_cancel_what_is_open_first(trading: TradingClient) -> No
     eventually(lambda: held(trading) == {}, "nothing is held")
 
 
-def test_complaint_136_closing_nothing_closes_nothing(trading: TradingClient) -> None:
+def test_closing_all_of_nothing_closes_nothing(trading: TradingClient) -> None:
     assert trading.close_all_positions(cancel_orders=True) == []
 
 

@@ -158,7 +158,7 @@ def test_an_index_is_no_stock_and_cannot_be_traded() -> None:
 # Option contracts
 
 
-def test_contracts_without_dates_end_at_the_coming_weekend(trading: TradingClient) -> None:
+def test_trap_contracts_without_dates_end_at_the_coming_weekend(trading: TradingClient) -> None:
     """Many took the default for a bug: without dates only this week's contracts come back."""
     answer = trading.get_option_contracts(GetOptionContractsRequest(underlying_symbols=["SPY"]))
     assert {row.expiration_date for row in answer.option_contracts} == {THIS_FRIDAY}
@@ -242,7 +242,7 @@ def test_a_filter_that_cannot_be_read_is_a_bad_request(venue: VenueThread, param
     assert next(iter(params)) in answer.json()["message"]
 
 
-def test_contracts_come_in_pages_of_the_limit_until_all_are_told(trading: TradingClient) -> None:
+def test_complaint_418_contracts_come_in_pages_by_token_until_all_are_told(trading: TradingClient) -> None:
     wanted = {"underlying_symbols": ["SPY"], "expiration_date_lte": NEXT_FRIDAY, "limit": 7}
     first = trading.get_option_contracts(GetOptionContractsRequest(**wanted))
     assert first.next_page_token == "Nw=="
@@ -279,7 +279,7 @@ def test_a_contract_is_told_in_texts_by_symbol_or_id(raw: TradingClient) -> None
     assert row["underlying_asset_id"] == raw.get_asset("SPY")["id"]
 
 
-def test_open_interest_is_a_text_that_alpaca_py_parses(trading: TradingClient) -> None:
+def test_trap_open_interest_is_a_text_of_the_contract(trading: TradingClient) -> None:
     contract = trading.get_option_contract(spy(520))
     assert (contract.open_interest, contract.open_interest_date) == ("1234", date(2026, 6, 9))
     assert contract.strike_price == 520.0
@@ -319,7 +319,7 @@ def test_deliverables_are_told_on_request_only(venue: VenueThread, spelling: str
     assert "deliverables" not in plain
 
 
-def test_what_expired_today_is_still_active_in_the_evening(
+def test_complaint_262_what_expired_today_is_still_active_in_the_evening(
     venue: VenueThread, trading: TradingClient
 ) -> None:
     set_clock(venue, at=at_eastern("20:00", THIS_FRIDAY), speed=0)
