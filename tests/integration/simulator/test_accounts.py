@@ -1,10 +1,13 @@
 """Several accounts by key, and beginning one anew."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
+import websockets
 from alpaca.common.exceptions import APIError
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import QueryOrderStatus
@@ -14,7 +17,7 @@ from kernel.domain.errors import ConfigError
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings, read_settings
 from tests.fakes.market import FakeMarket, spy
-from tests.integration.simulator.at_venue import bought, eventually, inject, journal
+from tests.integration.simulator.at_venue import DEADLINE_S, bought, eventually, inject, journal
 from tests.integration.simulator.updates import UpdateListener
 
 
@@ -134,3 +137,19 @@ def test_every_row_of_the_journal_names_its_account(by_key: VenueThread) -> None
 def test_accounts_that_make_no_sense_are_a_config_error(nonsense: str) -> None:
     with pytest.raises(ConfigError, match="accounts"):
         read_settings({"accounts": nonsense})
+
+
+def test_a_second_stream_of_one_key_is_closed_and_of_another_let_in(by_key: VenueThread) -> None:
+    async def talk(key: str) -> tuple[str, int | None]:
+        """Authenticate; return what came of it, and the code the venue closed with."""
+        async with websockets.connect(by_key.stream_url) as stream:
+            await stream.send(json.dumps({"action": "auth", "key": key, "secret": "secret"}))
+            try:
+                told = json.loads(await asyncio.wait_for(stream.recv(), DEADLINE_S))
+            except websockets.ConnectionClosed as closed:
+                return "closed", closed.rcvd.code if closed.rcvd else None
+            return told["data"]["status"], None
+
+    with UpdateListener(by_key, "first"):
+        assert asyncio.run(talk("first")) == ("closed", 1013)
+        assert asyncio.run(talk("second")) == ("authorized", None)
