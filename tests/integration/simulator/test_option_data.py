@@ -132,6 +132,23 @@ def test_trap_12_greeks_are_told_all_five_or_not_at_all(venue: VenueThread) -> N
     assert len(options(venue).get_option_chain(OptionChainRequest(underlying_symbol="SPY"))) == len(chain)
 
 
+class HalfGreekMarket(FakeMarket):
+    """Rho is known of no contract."""
+
+    def chain_columns(self, underlying: str, at: datetime) -> ChainColumns:
+        columns = super().chain_columns(underlying, at)
+        return replace(columns, greeks=replace(columns.greeks, rho=np.full(len(columns.listing), np.nan)))
+
+
+def test_trap_12_one_missing_greek_takes_the_others_with_it() -> None:
+    with VenueThread(HalfGreekMarket(), VenueSettings(speed=0)) as venue:
+        chain = options(venue, raw=True).get_option_chain(OptionChainRequest(underlying_symbol="SPY"))
+        assert chain
+        assert not any("greeks" in row for row in chain.values())
+        parsed = options(venue).get_option_chain(OptionChainRequest(underlying_symbol="SPY"))
+    assert {snapshot.greeks for snapshot in parsed.values()} == {None}
+
+
 def test_an_options_conditions_are_text_and_its_times_rfc_3339(venue: VenueThread, contract: str) -> None:
     row = options(venue, raw=True).get_option_snapshot(OptionSnapshotRequest(symbol_or_symbols=contract))[
         contract
