@@ -1,6 +1,6 @@
-"""Simple orders through alpaca-py: sending, looking up, listing, replacing and cancelling."""
+"""Simple orders through alpaca-py: sending them, and what becomes of them."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,14 +12,9 @@ from alpaca.trading.enums import (
     OrderStatus,
     OrderType,
     PositionIntent,
-    QueryOrderStatus,
     TimeInForce,
 )
-from alpaca.trading.models import Order
 from alpaca.trading.requests import (
-    GetOrderByIdRequest,
-    GetOrdersRequest,
-    ReplaceOrderRequest,
     StopLimitOrderRequest,
     StopOrderRequest,
 )
@@ -30,19 +25,15 @@ from simulator.settings import VenueSettings
 from tests.fakes.market import NEXT_FRIDAY, THIS_FRIDAY, FakeMarket, at_eastern, spy
 from tests.integration.simulator.at_venue import (
     a_buy,
-    a_spread,
     ask,
     at_market,
     bought,
-    eventually,
     filled,
     in_status,
     journal,
     refusal_of,
     set_clock,
 )
-
-MISSING = "00000000-0000-4000-8000-000000000000"
 
 #: The keys of an option order's answer, in order.
 KEYS = [
@@ -335,223 +326,6 @@ def test_partial_fills_add_up_to_the_order(market: FakeMarket) -> None:
     assert sum(row["qty"] for row in fills) == 9
     assert [row["kind"] for row in fills[:-1]] == ["partial_fill"] * (len(fills) - 1)
     assert done.filled_avg_price == "2.6"
-
-
-# Looking up
-
-
-def test_an_order_is_found_by_its_id_and_by_the_clients(raw: TradingClient) -> None:
-    sent = raw.submit_order(a_buy(client_order_id="ticket-1", limit_price=1.00))
-    by_id = raw.get_order_by_id(sent["id"])
-    assert list(by_id) == KEYS
-    assert raw.get_order_by_client_id("ticket-1")["id"] == by_id["id"] == sent["id"]
-
-
-@pytest.mark.parametrize("nested", [True, False])
-def test_trap_query_booleans_are_capitalised_on_the_wire(trading: TradingClient, nested: bool) -> None:
-    sent = trading.submit_order(a_spread(limit_price=0.01))
-    found = trading.get_order_by_id(sent.id, GetOrderByIdRequest(nested=nested))
-    assert len(found.legs) == 2
-
-
-def test_orders_that_are_not_there_are_not_found(trading: TradingClient) -> None:
-    for look in (trading.get_order_by_id, trading.cancel_order_by_id, trading.get_order_by_client_id):
-        with pytest.raises(APIError) as error:
-            look(MISSING)
-        assert refusal_of(error) == (404, {"code": 40410000, "message": f"order not found for {MISSING}"})
-    with pytest.raises(APIError) as error:
-        trading.replace_order_by_id(MISSING, ReplaceOrderRequest(qty=1))
-    assert refusal_of(error)[0] == 404
-
-
-# Listing
-
-
-@pytest.fixture
-def three(trading: TradingClient) -> list[Order]:
-    """An open call, a cancelled call of another strike, and a filled put, sent in this order."""
-    first = trading.submit_order(a_buy(limit_price=1.00))
-    second = trading.submit_order(a_buy(symbol=spy(530), limit_price=1.00))
-    trading.cancel_order_by_id(second.id)
-    third = bought(trading, symbol=spy(500, right=Right.PUT))
-    return [first, second, third]
-
-
-def numbers(three: list[Order], rows: list[Order]) -> list[int]:
-    ids = [order.id for order in three]
-    return [ids.index(row.id) for row in rows]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ({}, [0]),
-        ({"status": QueryOrderStatus.OPEN}, [0]),
-        ({"status": QueryOrderStatus.CLOSED}, [2, 1]),
-        ({"status": QueryOrderStatus.ALL}, [2, 1, 0]),
-        ({"status": QueryOrderStatus.ALL, "direction": "asc"}, [0, 1, 2]),
-        ({"status": QueryOrderStatus.ALL, "direction": "asc", "limit": 2}, [0, 1]),
-        ({"status": QueryOrderStatus.ALL, "limit": 1}, [2]),
-        ({"status": QueryOrderStatus.ALL, "symbols": [spy(530), spy(540)]}, [1]),
-        ({"status": QueryOrderStatus.ALL, "symbols": ["SPY"]}, []),
-        ({"status": QueryOrderStatus.ALL, "side": OrderSide.SELL}, []),
-        ({"status": QueryOrderStatus.ALL, "side": OrderSide.BUY}, [2, 1, 0]),
-        ({"status": QueryOrderStatus.ALL, "nested": True}, [2, 1, 0]),
-    ],
-)
-def test_orders_are_listed_by_status_direction_symbol_and_side(
-    trading: TradingClient, three: list[Order], wanted: dict[str, Any], found: list[int]
-) -> None:
-    filters = GetOrdersRequest(**wanted) if wanted else None
-    assert numbers(three, trading.get_orders(filters)) == found
-
-
-def test_after_and_until_are_exclusive(trading: TradingClient, three: list[Order]) -> None:
-    first, second, third = (order.submitted_at for order in three)
-
-    def listed(**bounds: Any) -> list[int]:
-        wanted = GetOrdersRequest(status=QueryOrderStatus.ALL, direction="asc", **bounds)
-        return numbers(three, trading.get_orders(wanted))
-
-    assert listed(after=first) == [1, 2]
-    assert listed(after=first - timedelta(microseconds=1)) == [0, 1, 2]
-    assert listed(until=third) == [0, 1]
-    assert listed(after=first, until=third) == [1]
-    assert listed(after=second, until=third) == []
-
-
-@pytest.mark.parametrize(
-    ("params", "found"),
-    [
-        ({"asset_class": "us_option", "symbols": "SPY"}, [2, 1, 0]),
-        ({"asset_class": "us_option", "symbols": "QQQ"}, []),
-        ({"asset_class": "us_equity"}, []),
-        ({"asset_class": "us_equity,us_option"}, [2, 1, 0]),
-        ({"asset_class": "all"}, [2, 1, 0]),
-        ({"after_order_id": 0}, [2, 1]),
-        ({"before_order_id": 2}, [1, 0]),
-    ],
-)
-def test_filters_that_alpaca_py_has_no_field_for(
-    venue: VenueThread, three: list[Order], params: dict[str, Any], found: list[int]
-) -> None:
-    query = {key: str(three[value].id) if isinstance(value, int) else value for key, value in params.items()}
-    rows = ask(venue, "GET", "/v2/orders", params={"status": "all", **query}).json()
-    assert [row["id"] for row in rows] == [str(three[number].id) for number in found]
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"status": "asleep"},
-        {"direction": "up"},
-        {"side": "long"},
-        {"limit": "501"},
-        {"limit": "0"},
-        {"after": "yesterday"},
-        {"after_order_id": MISSING},
-        {"after_order_id": MISSING, "before_order_id": MISSING},
-        {"after_order_id": MISSING, "after": "2026-06-10T00:00:00Z"},
-    ],
-)
-def test_a_listing_that_cannot_be_understood_is_a_bad_request(
-    venue: VenueThread, params: dict[str, str]
-) -> None:
-    answer = ask(venue, "GET", "/v2/orders", params=params)
-    assert (answer.status_code, answer.json()["code"]) == (400, 40010000)
-
-
-def test_a_listing_ends_after_50_orders_unless_asked_for_up_to_500(
-    venue: VenueThread, trading: TradingClient
-) -> None:
-    for _ in range(52):
-        trading.submit_order(a_buy(qty=1, limit_price=0.01))
-    assert len(trading.get_orders()) == 50
-    assert len(trading.get_orders(GetOrdersRequest(limit=500))) == 52
-
-
-# Replacing
-
-
-def working(trading: TradingClient, **overrides: Any) -> Order:
-    sent = trading.submit_order(a_buy(**{"limit_price": 1.00, **overrides}))
-    return in_status(trading, sent, OrderStatus.NEW)
-
-
-def test_a_replacement_is_a_new_order_and_the_old_one_names_it(trading: TradingClient) -> None:
-    sent = working(trading)
-    new = trading.replace_order_by_id(
-        sent.id, ReplaceOrderRequest(limit_price=1.10, qty=3, client_order_id="ticket-2")
-    )
-    assert new.id != sent.id
-    assert (new.replaces, new.limit_price, new.qty, new.client_order_id) == (sent.id, "1.1", "3", "ticket-2")
-    old = trading.get_order_by_id(sent.id)
-    assert (old.status, old.replaced_by, old.limit_price) == (OrderStatus.REPLACED, new.id, "1")
-    assert old.replaced_at is not None
-    assert trading.get_order_by_client_id("ticket-2").id == new.id
-    in_status(trading, new, OrderStatus.NEW)
-    assert trading.get_account().options_buying_power == "99670"
-
-
-def test_a_replacement_can_change_the_time_in_force_alone(trading: TradingClient) -> None:
-    sent = working(trading)
-    new = trading.replace_order_by_id(sent.id, ReplaceOrderRequest(time_in_force=TimeInForce.GTC))
-    assert (new.time_in_force, new.expires_at) == (TimeInForce.GTC, at_eastern("16:00", THIS_FRIDAY))
-
-
-def test_during_a_replacement_the_larger_of_both_is_held(market: FakeMarket) -> None:
-    with VenueThread(market, VenueSettings(latency_ms=(60_000.0, 60_000.0))) as venue:
-        client = TradingClient("key", "secret", url_override=venue.url)
-        sent = client.submit_order(a_buy(qty=10, limit_price=1.00))
-        set_clock(venue, at=at_eastern("10:30"))
-        in_status(client, sent, OrderStatus.NEW)
-        new = client.replace_order_by_id(sent.id, ReplaceOrderRequest(limit_price=0.50))
-        assert figures_of(client) == ("100000", "99000")
-        set_clock(venue, at=at_eastern("11:00"))
-        in_status(client, new, OrderStatus.NEW)
-        assert figures_of(client) == ("100000", "99500")
-
-
-def test_a_stop_price_is_replaced_as_text(venue: VenueThread, trading: TradingClient) -> None:
-    bought(trading)
-    sent = trading.submit_order(
-        StopOrderRequest(
-            symbol=spy(520), qty=2, side=OrderSide.SELL, time_in_force=TimeInForce.DAY, stop_price=1.00
-        )
-    )
-    in_status(trading, sent, OrderStatus.NEW)
-    answer = ask(venue, "PATCH", f"/v2/orders/{sent.id}", json={"stop_price": "1.50"})
-    assert (answer.status_code, answer.json()["stop_price"]) == (200, "1.5")
-
-
-# Cancelling
-
-
-def test_a_cancel_answers_204_with_an_empty_body(venue: VenueThread, trading: TradingClient) -> None:
-    sent = trading.submit_order(a_buy(limit_price=1.00))
-    answer = ask(venue, "DELETE", f"/v2/orders/{sent.id}")
-    assert (answer.status_code, answer.content) == (204, b"")
-    order = in_status(trading, sent, OrderStatus.CANCELED)
-    assert order.canceled_at is not None
-
-
-def test_what_ended_cannot_be_cancelled(trading: TradingClient) -> None:
-    done = bought(trading)
-    with pytest.raises(APIError) as error:
-        trading.cancel_order_by_id(done.id)
-    assert refusal_of(error) == (422, {"code": 42210000, "message": 'order is already in "filled" state'})
-
-
-def test_all_open_orders_are_cancelled_with_a_row_for_each(
-    venue: VenueThread, trading: TradingClient
-) -> None:
-    ids = {trading.submit_order(a_buy(limit_price=1.00)).id for _ in range(3)}
-    answers = trading.cancel_orders()
-    assert {row.id for row in answers} == ids
-    assert {row.status for row in answers} == {200}
-    eventually(lambda: trading.get_orders() == [], "nothing is open")
-    nothing = ask(venue, "DELETE", "/v2/orders")
-    assert (nothing.status_code, nothing.json()) == (207, [])
 
 
 # Stocks, as they come from exercise and assignment
