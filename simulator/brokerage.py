@@ -30,12 +30,16 @@ from simulator.venue.money_text import money_text
 
 @dataclass(slots=True, kw_only=True)
 class Holding:
-    """An account with its desk; `generation` counts its resets, `activities` those in the journal."""
+    """An account with its desk; `generation` counts its resets, `activities` those in the journal.
+
+    `kept` is what the account was marked by when it was last kept.
+    """
 
     desk: Desk
     opened_at: datetime
     generation: int = 0
     activities: int = 0
+    kept: object = None
 
 
 class Brokerage:
@@ -101,7 +105,7 @@ class Brokerage:
         if self._state is not None:
             self._state.forget(holder)
         holding.generation += 1
-        holding.activities, holding.opened_at = 0, self.clock.now()
+        holding.activities, holding.opened_at, holding.kept = 0, self.clock.now(), None
         account = self._new_account(holder, holding.generation, cash_usd, holding.desk.account.fills)
         holding.desk.account, holding.desk.journal = account, self.journal.of_account(account.account_id)
         holding.desk.journal.write("account_reset", holding.opened_at, {"equity_usd": money_text(cash_usd)})
@@ -111,10 +115,8 @@ class Brokerage:
     def tick(self) -> None:
         """Let time pass for every account up to the clock's present."""
         for holder, holding in self._holdings.items():
-            before = _mark_of(holding.desk.account)
             holding.desk.tick()
-            if _mark_of(holding.desk.account) != before:
-                self.keep(holder)
+            self.keep(holder)
 
     def settle_up(self, desk: Desk) -> None:
         """Keep an account after a request, before its answer is sent."""
@@ -123,16 +125,19 @@ class Brokerage:
                 self.keep(holder)
 
     def keep(self, holder: str) -> None:
-        """Put an account on disk as it stands, and what happened to it beside orders into the journal."""
+        """Put what changed of an account on disk, and what happened to it beside orders into the journal."""
         holding = self._holdings[holder]
         account = holding.desk.account
+        if holding.kept == _mark_of(account):
+            return
         if self._state is not None:
             facts = facts_of(account, opened_at=holding.opened_at, generation=holding.generation)
             self._state.keep(holder, account, facts, self._clock_memory())
+        account.ledger.book.changed.clear()
         for activity in account.activities[holding.activities :]:
             if isinstance(activity, NonTrade):
                 _write_activity(holding.desk, activity)
-        holding.activities = len(account.activities)
+        holding.activities, holding.kept = len(account.activities), _mark_of(account)
 
     def keep_clock(self) -> None:
         """Put the market's time on disk."""
@@ -186,8 +191,8 @@ class Brokerage:
         )
 
 
-def _mark_of(account: Account) -> tuple[int, ...]:
-    """Return figures of which one is another whenever time changed the account."""
+def _mark_of(account: Account) -> tuple[object, ...]:
+    """Return what differs whenever the account does; nothing of it is left in `changed` once it was kept."""
     days = account.days
     return (
         account.ledger.events,
@@ -196,6 +201,8 @@ def _mark_of(account: Account) -> tuple[int, ...]:
         len(days.marks),
         len(days.closes),
         len(days.closing_prices),
+        account.configuration,
+        frozenset(account.waived),
     )
 
 
