@@ -72,6 +72,12 @@ def order_of(drawn: list[tuple[Side, int, Nbbo]], limit: int | None, qty: int) -
     return replace(order, instrument=None, side=None, legs=legs, limit_price=net)
 
 
+def two_sided(quote: Nbbo) -> Nbbo:
+    """Return a quote that everything can trade against."""
+    bid = quote.bid or CENT
+    return Nbbo(bid=bid, ask=quote.ask or bid + CENT, bid_size=9, ask_size=9)
+
+
 def signed(order: Order, price: Decimal) -> Decimal:
     """Return a price of which less is always better for the order's owner."""
     return price * order.side.sign if order.side else price
@@ -110,11 +116,7 @@ def test_no_fill_beats_the_mid_or_is_worse_than_the_far_side_or_violates_its_lim
 @given(parts, st.integers(min_value=1, max_value=20), rules)
 @settings(max_examples=300, deadline=None)
 def test_the_parts_of_an_order_add_up_to_it_and_repeat_with_the_seed(drawn, qty, rule) -> None:
-    drawn = [
-        (side, ratio, replace(quote, bid=quote.bid or CENT, ask=quote.ask or 9 * CENT))
-        for side, ratio, quote in drawn
-    ]
-    drawn = [(side, ratio, replace(quote, bid_size=9, ask_size=9)) for side, ratio, quote in drawn]
+    drawn = [(side, ratio, two_sided(quote)) for side, ratio, quote in drawn]
     by_symbol = dict(zip(SYMBOLS, (quote for _, _, quote in drawn), strict=False))
 
     def trade_out() -> list[object]:
