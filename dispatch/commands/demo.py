@@ -51,7 +51,8 @@ Speed = Annotated[float, typer.Option("--speed", min=0.01, help="Market seconds 
 FillRule = Annotated[
     FillModel,
     typer.Option(
-        "--fill-model", help="mid: a patient limit fills; nbbo: only when marketable, as Alpaca's paper does."
+        "--fill-model",
+        help="mid: a patient limit fills; nbbo: only when marketable, as Alpaca's paper does; honest: part of the spread.",
     ),
 ]
 JsonFile = Annotated[
