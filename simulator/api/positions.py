@@ -128,9 +128,9 @@ def _closing_qty(held: Position, params: Mapping[str, str]) -> int | Refusal | N
 
 
 def _close_all(desk: Desk, at: datetime) -> list[dict[str, Any]]:
-    """Send an order for every position, short ones first: they are what the long ones cover."""
+    """Send an order for every position. The long leg of a spread is refused until its short one is bought back."""
     rows = []
-    for held in sorted(desk.account.positions.values(), key=lambda held: held.qty > 0):
+    for held in list(desk.account.positions.values()):
         outcome = desk.close_position(held.symbol, None, at)
         row = {"symbol": held.symbol}
         if isinstance(outcome, Refusal):

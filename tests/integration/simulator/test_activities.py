@@ -204,6 +204,7 @@ def five(venue: VenueThread, trading: TradingClient) -> list[str]:
         ({"after": "2026-06-11"}, [4, 3, 2]),
         ({"after": "2026-06-13T04:00:00Z"}, []),
         ({"until": "2026-06-11T00:00:00Z"}, [1, 0]),
+        ({"until": "2026-06-13T04:00:00Z"}, [1, 0]),
         ({"page_size": "2"}, [4, 3]),
     ],
 )

@@ -229,14 +229,21 @@ def test_closing_all_of_nothing_closes_nothing(trading: TradingClient) -> None:
     assert trading.close_all_positions(cancel_orders=True) == []
 
 
-def test_a_spread_is_closed_by_its_short_leg_first(market: FakeMarket, trading: TradingClient) -> None:
+def test_a_spread_is_closed_in_two_goes_the_short_leg_first(
+    venue: VenueThread, market: FakeMarket, trading: TradingClient
+) -> None:
+    """Until the short leg is bought back, selling the long one would leave it uncovered."""
     market.quotes[spy(530)] = (1.40, 1.60)
     filled(trading, trading.submit_order(a_spread(limit_price=1.20)))
-    rows = {row.symbol: row for row in trading.close_all_positions()}
-    assert rows[spy(530)].status == 200
-    eventually(lambda: spy(530) not in held(trading), "the short leg is bought back")
-    for row in trading.close_all_positions() if rows[spy(520)].status != 200 else []:
-        assert row.status == 200
+    rows = {row["symbol"]: row for row in ask(venue, "DELETE", "/v2/positions").json()}
+    assert {symbol: row["status"] for symbol, row in rows.items()} == {spy(520): 403, spy(530): 200}
+    assert rows[spy(520)]["body"] == {
+        "code": 40310000,
+        "message": "account not eligible to trade uncovered option contracts",
+    }
+    eventually(lambda: held(trading) == {spy(520): "1"}, "the short leg is bought back")
+    (row,) = trading.close_all_positions()
+    assert (row.symbol, row.status) == (spy(520), 200)
     eventually(lambda: held(trading) == {}, "nothing is held")
 
 

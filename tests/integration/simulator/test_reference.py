@@ -324,7 +324,10 @@ def test_complaint_262_what_expired_today_is_still_active_in_the_evening(
 ) -> None:
     set_clock(venue, at=at_eastern("20:00", THIS_FRIDAY), speed=0)
     assert trading.get_option_contract(spy(520)).status is AssetStatus.ACTIVE
-    assert spy(520) in listed(trading)
+    wanted = GetOptionContractsRequest(underlying_symbols=["SPY"], expiration_date=THIS_FRIDAY)
+    rows = trading.get_option_contracts(wanted).option_contracts
+    assert {row.status for row in rows} == {AssetStatus.ACTIVE}
+    assert spy(520) in {row.symbol for row in rows}
     assert listed(trading, status=AssetStatus.INACTIVE) == []
 
 
