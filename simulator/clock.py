@@ -12,6 +12,11 @@ def wall_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  the simulator's one reading of the wall clock
 
 
+def monotonic_s() -> float:
+    """Return seconds that only ever grow: the shell measures with them how long an answer took."""
+    return time.monotonic()
+
+
 class SimClock:
     """Market time that starts at any instant and runs at any speed.
 
@@ -28,6 +33,7 @@ class SimClock:
         self._set_point = require_utc(start)
         self._set_point_s = monotonic()
         self._speed = _checked(speed)
+        self._paused_speed = self._speed or 1.0
 
     @property
     def speed(self) -> float:
@@ -43,7 +49,16 @@ class SimClock:
         new_speed = self._speed if speed is None else _checked(speed)
         present = self.now() if at is None else require_utc(at)
         self._set_point, self._set_point_s, self._speed = present, self._monotonic(), new_speed
+        self._paused_speed = new_speed or self._paused_speed
         return present
+
+    def pause(self) -> datetime:
+        """Stand still; return the present."""
+        return self.set(speed=0)
+
+    def resume(self) -> datetime:
+        """Run as fast as before the clock stood still, 1 if it never ran; return the present."""
+        return self.set(speed=self._paused_speed)
 
 
 def _checked(speed: float) -> float:

@@ -3,45 +3,70 @@
 Every change of the account goes through here, on one event loop, so requests and ticks never interleave.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from simulator.clock import SimClock
 from simulator.faults import Faults
 from simulator.hub import UpdateHub
-from simulator.journal import Journal
+from simulator.journal import AccountJournal
 from simulator.market_view import MarketView
+from simulator.passage import pass_time
 from simulator.venue.account import Account
+from simulator.venue.configuration import Configuration
+from simulator.venue.instruments import instrument_of
 from simulator.venue.intake import read_order
 from simulator.venue.lifecycle import Changes, Timing
-from simulator.venue.orders import Order, OrderEvent, OrderRequest
-from simulator.venue.refusals import Refusal
+from simulator.venue.orders import Order, OrderEvent, OrderRequest, OrderType, Side, TimeInForce
+from simulator.venue.quotes import QuoteOf
+from simulator.venue.refusals import Refusal, not_found, unprocessable
 from simulator.venue.rules import Hours, check_expiry, check_tradable, expiry_of
 from simulator.wire_orders import trade_update
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _nobody_keeps() -> None:
+    """Keep nothing: the account lives in memory."""
+
+
+@dataclass(slots=True, kw_only=True)
 class Desk:
-    """The venue's parts, joined. `at` is always the instant the answer is made for."""
+    """The venue's parts, joined. `at` is always the instant the answer is made for.
+
+    A reset puts another account, and its journal, in their place. `before_telling` keeps the account on disk.
+    """
 
     clock: SimClock
     view: MarketView
     account: Account
-    journal: Journal
+    journal: AccountJournal
     faults: Faults
     hub: UpdateHub
+    before_telling: Callable[[], None] = _nobody_keeps
 
     def submit(self, body: Mapping[str, Any], at: datetime) -> Order | Refusal:
         """Take an order in, or refuse it; both are journalled."""
         request = read_order(body)
         outcome = request if isinstance(request, Refusal) else self._submit(request, at)
-        if isinstance(outcome, Refusal):
-            self._journal_refusal(outcome, body, at)
-            return outcome
-        self._announce(outcome)
-        return outcome.order
+        return self._answer(outcome, body, at)
+
+    def close_position(self, symbol: str, qty: int | None, at: datetime) -> Order | Refusal:
+        """Send a market order that closes `qty` of a position, or all of it."""
+        held = self.account.held_qty(symbol)
+        if not held:
+            return not_found("position does not exist")
+        side = Side.SELL if held > 0 else Side.BUY
+        request = OrderRequest(
+            instrument=instrument_of(symbol),
+            side=side,
+            type=OrderType.MARKET,
+            time_in_force=TimeInForce.DAY,
+            qty=qty or abs(held),
+        )
+        refusal = self.account.check_close(symbol, request.qty)
+        told = {"symbol": symbol, "side": side, "qty": str(request.qty)}
+        return self._answer(refusal or self._submit(request, at), told, at)
 
     def cancel(self, order_id: str, at: datetime) -> Order | Refusal:
         """End an order."""
@@ -51,59 +76,109 @@ class Desk:
         self._announce(outcome)
         return outcome.order
 
+    def cancel_all(self, at: datetime) -> list[tuple[str, Refusal | None]]:
+        """End every open order; return each id with the reason why it could not be, if any."""
+        outcomes = [(order_id, self.cancel(order_id, at)) for order_id in list(self.account.open_orders)]
+        return [(id_, outcome if isinstance(outcome, Refusal) else None) for id_, outcome in outcomes]
+
     def replace(self, order_id: str, changes: Changes, at: datetime) -> Order | Refusal:
         """End an order in favour of a changed one."""
-        live_at = at + self._latency(f"{order_id}:replace")
-        outcome = self.account.replace(order_id, changes, now=at, live_at=live_at)
+        order = self.account.order(order_id)
+        if order is None:
+            return not_found(f"order not found for {order_id}")
+        hours = [self.view.hours(part.instrument, at) for part in order.parts if part.instrument]
+        expires_at = (
+            expiry_of(changes.time_in_force, hours=hours, now=at)
+            if changes.time_in_force
+            else order.expires_at
+        )
+        timing = Timing(live_at=at + self._latency(f"{order_id}:replace"), expires_at=expires_at)
+        outcome = self.account.replace(order_id, changes, now=at, timing=timing, quote_of=self._quotes(at))
         if isinstance(outcome, Refusal):
             return outcome
         for event in outcome:
             self._announce(event)
         return outcome[1].order
 
+    def exercise(self, symbol: str, at: datetime) -> Refusal | None:
+        """Exercise a long option at once."""
+        instrument = instrument_of(symbol)
+        spot = self.view.spot(instrument.underlying, at)
+        if spot is None:
+            return unprocessable(f'underlying asset "{instrument.underlying}" not found')
+        after_close = self.view.is_after_close(at)
+        return self.account.exercise(symbol, spot=spot, after_close=after_close, now=at)
+
+    def configure(self, configuration: Configuration, at: datetime) -> None:
+        """Let the owner's settings hold."""
+        self.account.configure(configuration)
+        self.journal.write("configured", at, asdict(configuration))
+
+    def do_not_exercise(self, symbol: str) -> Refusal | None:
+        """Let a long option expire unexercised."""
+        return self.account.do_not_exercise(symbol)
+
     def tick(self) -> None:
         """Let time pass up to the clock's present."""
-        if not self.account.open_orders:
-            return
-        at = self.clock.now()
-        events = self.account.advance(
-            at,
-            is_open=self.view.market.calendar.is_open(at),
-            quote_of=lambda symbol: self.view.nbbo(symbol, at),
-        )
-        for event in events:
+        for event in pass_time(self.account, self.view, self.clock.now()):
             self._announce(event)
 
     def _submit(self, request: OrderRequest, at: datetime) -> OrderEvent | Refusal:
-        hours = self.view.hours(request.option, at)
-        listed = self.view.contract(request.symbol, at) is not None
-        refusal = check_tradable(request, listed=listed, hours=hours, now=at)
-        if refusal is None:
-            refusal = self._check_opening(request, hours, at)
+        hours = [self.view.hours(instrument, at) for instrument in request.instruments]
+        refusal = self._check_tradable(request, hours, at) or self._check_opening(request, hours, at)
         if refusal is not None:
             return refusal
-        quote = self.view.nbbo(request.symbol, at)
-        return self.account.submit(request, now=at, timing=self._timing(request, hours, at), quote=quote)
+        timing = self._timing(request, hours, at)
+        return self.account.submit(request, now=at, timing=timing, quote_of=self._quotes(at))
 
-    def _check_opening(self, request: OrderRequest, hours: Hours, at: datetime) -> Refusal | None:
-        intent = self.account.intent_of(request)
-        return (
-            intent
-            if isinstance(intent, Refusal)
-            else check_expiry(request.symbol, intent, hours=hours, now=at)
-        )
+    def _check_tradable(self, request: OrderRequest, hours: list[Hours], at: datetime) -> Refusal | None:
+        for instrument, its_hours in zip(request.instruments, hours, strict=True):
+            listed = self.view.is_listed(instrument, at)
+            if request.legs and not listed and (its_hours.last_close is None or at < its_hours.last_close):
+                return unprocessable(f"asset not found for {instrument.symbol}")
+            if instrument.option and instrument.underlying not in self.view.market.underlyings():
+                return unprocessable(f'underlying asset "{instrument.underlying}" not found')
+            refusal = check_tradable(instrument, request.type, listed=listed, hours=its_hours, now=at)
+            if refusal is not None:
+                return refusal
+        return None
 
-    def _timing(self, request: OrderRequest, hours: Hours, at: datetime) -> Timing:
-        key = request.client_order_id or f"{request.symbol}:{len(self.account.orders)}"
-        live_at = at + self._latency(key) if hours.is_open else hours.opens_at
+    def _check_opening(self, request: OrderRequest, hours: list[Hours], at: datetime) -> Refusal | None:
+        intents = self.account.intents_of(request)
+        if isinstance(intents, Refusal):
+            return intents
+        for instrument, its_hours, intent in zip(request.instruments, hours, intents, strict=True):
+            refusal = check_expiry(instrument.symbol, intent, hours=its_hours, now=at)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _timing(self, request: OrderRequest, hours: list[Hours], at: datetime) -> Timing:
+        symbols = ",".join(instrument.symbol for instrument in request.instruments)
+        key = request.client_order_id or f"{symbols}:{len(self.account.orders)}"
+        is_open = all(each.is_open for each in hours)
+        live_at = at + self._latency(key) if is_open else max(each.opens_at for each in hours)
         expires_at = expiry_of(request.time_in_force, hours=hours, now=at)
-        return Timing(live_at=live_at, expires_at=expires_at, queued=not hours.is_open)
+        return Timing(live_at=live_at, expires_at=expires_at, queued=not is_open)
+
+    def _quotes(self, at: datetime) -> QuoteOf:
+        return lambda symbol: self.view.nbbo(symbol, at)
 
     def _latency(self, key: str) -> timedelta:
         """Market time that passes on an order's way: the real latency at the clock's speed, none while it stands."""
         return self.account.fills.latency(key) * self.clock.speed
 
+    def _answer(
+        self, outcome: OrderEvent | Refusal, asked: Mapping[str, Any], at: datetime
+    ) -> Order | Refusal:
+        if isinstance(outcome, Refusal):
+            self._journal_refusal(outcome, asked, at)
+            return outcome
+        self._announce(outcome)
+        return outcome.order
+
     def _announce(self, event: OrderEvent) -> None:
+        self.before_telling()
         self.journal.write_event(event, self.account.fills.model)
         self.hub.publish(trade_update(event))
 

@@ -3,10 +3,11 @@
 import asyncio
 from collections import deque
 
-from simulator.faults import UPDATE_FAULTS, FaultKind, Faults
+from simulator.faults import UPDATE_FAULTS, FaultKind, Faults, Strike
 
 #: A client that lets this many updates pile up is too slow and loses the oldest.
 _QUEUE_MAX = 10_000
+_PATH = "/stream"
 
 
 class Subscriber:
@@ -36,6 +37,7 @@ class UpdateHub:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._subscriber: Subscriber | None = None
+        self._held_back: list[bytes] = []
 
     @property
     def is_listened_to(self) -> bool:
@@ -44,10 +46,14 @@ class UpdateHub:
 
     def join(self) -> Subscriber | None:
         """Return the connection's place, or None when it is taken."""
-        if self._subscriber is not None:
+        return None if self._subscriber is not None else self.seat(Subscriber())
+
+    def seat(self, subscriber: Subscriber) -> Subscriber | None:
+        """Give a connection that is known already the place, or return None when it is taken."""
+        if self._subscriber not in (None, subscriber):
             return None
-        self._subscriber = Subscriber()
-        return self._subscriber
+        self._subscriber = subscriber
+        return subscriber
 
     def leave(self, subscriber: Subscriber) -> None:
         """Free the place."""
@@ -56,9 +62,27 @@ class UpdateHub:
 
     def publish(self, message: bytes) -> None:
         """Send an update to whoever listens, unless a fault has it otherwise."""
-        fault = self._faults.take(UPDATE_FAULTS, "/stream")
-        if self._subscriber is None or not self.is_listened_to:
+        strike = self._faults.take(UPDATE_FAULTS, _PATH)
+        if self._faults.is_muted(_PATH):
+            return
+        if strike is not None and strike.kind is FaultKind.REORDER_UPDATES:
+            self._hold_back(message, strike)
             return
         copies = {None: 1, FaultKind.DROP_UPDATES: 0, FaultKind.DUPLICATE_UPDATES: 2}
-        for _ in range(copies[fault.kind if fault else None]):
+        for _ in range(copies[strike.kind if strike else None]):
+            self._send(message)
+        self._release()
+
+    def _hold_back(self, message: bytes, strike: Strike) -> None:
+        """Keep an update until the next one was sent; where none comes, until the fault's delay is over."""
+        self._held_back.append(message)
+        asyncio.get_running_loop().call_later(strike.delay_s, self._release)
+
+    def _release(self) -> None:
+        held_back, self._held_back = self._held_back, []
+        for message in reversed(held_back):
+            self._send(message)
+
+    def _send(self, message: bytes) -> None:
+        if self._subscriber is not None and self.is_listened_to:
             self._subscriber.put(message)

@@ -11,15 +11,20 @@ from typing import Self
 
 import uvicorn
 
-from simulator.app import build_app, build_desk
+from simulator.app import build_app, build_brokerage
+from simulator.brokerage import Brokerage
+from simulator.connections import WithTransport
 from simulator.desk import Desk
 from simulator.markets import open_market
 from simulator.markets.market import Market
+from simulator.rate_limit import RateLimiter
 from simulator.settings import VenueSettings
 
 #: A client's pooled connection outlives its pauses; a server that closes first breaks the next order's POST.
 _KEEP_ALIVE_S = 75
 _STOP_TIMEOUT_S = 30.0
+#: How often Alpaca pings a websocket.
+_PING_S = 54.0
 
 
 def serve(settings: VenueSettings) -> None:
@@ -29,19 +34,24 @@ def serve(settings: VenueSettings) -> None:
     gc.freeze()
     listener = _listen(settings)
     _write_ready_file(settings.ready_file, listener)
-    _server(build_desk(market, settings)).run(sockets=[listener])
+    _server(build_brokerage(market, settings), settings).run(sockets=[listener])
 
 
 class VenueThread:
     """A venue in a thread of this process, for tests: `with VenueThread(market, settings) as venue`."""
 
     def __init__(self, market: Market, settings: VenueSettings) -> None:
-        self.desk: Desk = build_desk(market, settings)
+        self.brokerage = build_brokerage(market, settings)
         self._listener = _listen(settings)
-        self._server = _server(self.desk)
+        self._server = _server(self.brokerage, settings)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="venue", daemon=True
         )
+
+    @property
+    def desk(self) -> Desk:
+        """The desk of the account that all keys share."""
+        return self.brokerage.shared
 
     @property
     def url(self) -> str:
@@ -80,11 +90,11 @@ class _DenialIsNoError(logging.Filter):
         return "without completing handshake" not in record.getMessage()
 
 
-def _server(desk: Desk) -> uvicorn.Server:
+def _server(brokerage: Brokerage, settings: VenueSettings) -> uvicorn.Server:
     logging.getLogger("uvicorn.error").addFilter(_DENIAL_IS_NO_ERROR)
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(desk),
+            WithTransport(build_app(brokerage, settings.data_rules, RateLimiter(settings.rate_limit))),
             access_log=False,
             log_config=None,
             log_level="warning",
@@ -93,6 +103,7 @@ def _server(desk: Desk) -> uvicorn.Server:
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=2,
             ws="websockets-sansio",
+            ws_ping_interval=_PING_S,
         )
     )
 

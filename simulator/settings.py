@@ -1,7 +1,8 @@
 """The venue's settings: from the command line, or from SIMULATOR_* environment variables (a container's way)."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,12 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kernel.domain.errors import ConfigError
+from simulator.account_rules import AccountRules
+from simulator.feeds.rules import DataPlan, DataRules
+from simulator.markets.days import Days, read_days
 from simulator.venue.fills import FillModel
+
+_PLANS = frozenset({"one", "by-key"})
 
 
 class VenueSettings(BaseSettings):
@@ -19,10 +25,10 @@ class VenueSettings(BaseSettings):
 
     #: "synthetic", or "lean:FOLDER" for a recorded day.
     market: str = "synthetic"
-    #: Underlying of a recorded market; of a synthetic one, None means all.
+    #: Underlying of a recorded market, or several parted by commas; of a synthetic one, None means all.
     symbol: str | None = None
-    #: Day of the market; None lets the market choose.
-    date: dt.date | None = None
+    #: Day of the market, or FIRST..LAST of a recorded one; None lets the market choose.
+    date: Annotated[Days | None, NoDecode] = None
     #: Everything random (prices, latencies, partial fills) follows from it.
     seed: int = 0
     #: Instant the clock starts at; None: the market's own suggestion.
@@ -36,13 +42,54 @@ class VenueSettings(BaseSettings):
     latency_ms: Annotated[tuple[float, float], NoDecode] = (20.0, 60.0)
     #: Share of eligible fills that are partial; Alpaca's paper venue has 10.
     partial_fills: float = Field(default=0.0, ge=0, le=100)
+    #: Market data plan: "basic" (30 stream symbols; neither sip nor opra) or "plus".
+    data_plan: DataPlan = DataPlan.PLUS
+    #: Requests an account may make a minute, to trading and to market data each; Alpaca's basic plan has 200.
+    rate_limit: int = Field(default=1_000_000, ge=1)
+    #: Real seconds a data stream's client has to authenticate.
+    stream_auth_timeout_s: float = Field(default=10.0, gt=0)
+    #: Frames that may wait for a data stream's client before it is told that it is slow.
+    stream_queue: int = Field(default=1024, ge=1)
     host: str = "127.0.0.1"
     #: 0 chooses a free one.
     port: int = Field(default=0, ge=0, le=65535)
     #: Journal as JSON lines, beside GET /sim/journal.
     journal: Path | None = None
+    #: File that accounts, orders, positions and the clock survive a restart in; None: they live in memory.
+    state: Path | None = None
+    #: "one": all keys share one account; "by-key": each key has its own; "KEY=USD,…": those keys, and one for the rest.
+    accounts: str = "one"
     #: Where to write {"host", "port"} once the server listens.
     ready_file: Path | None = None
+
+    @property
+    def account_rules(self) -> AccountRules:
+        """Who gets an account, and with how much."""
+        listed = () if self.accounts in _PLANS else tuple(_listed(self.accounts))
+        equity_usd = Decimal(str(self.equity))
+        return AccountRules(equity_usd=equity_usd, by_key=self.accounts == "by-key", listed=listed)
+
+    @field_validator("accounts")
+    @classmethod
+    def _known_plan(cls, value: str) -> str:
+        if value not in _PLANS:
+            list(_listed(value))
+        return value
+
+    @property
+    def data_rules(self) -> DataRules:
+        """How market data is served."""
+        return DataRules(
+            plan=self.data_plan, auth_timeout_s=self.stream_auth_timeout_s, queue_max=self.stream_queue
+        )
+
+    @field_validator("date", mode="before")
+    @classmethod
+    def _read_days(cls, value: object) -> object:
+        """Read "2014-06-06..2014-06-09"; one day is a span of its own."""
+        if isinstance(value, dt.date):
+            return Days(value, value)
+        return read_days(value) if isinstance(value, str) else value
 
     @field_validator("latency_ms", mode="before")
     @classmethod
@@ -60,6 +107,17 @@ class VenueSettings(BaseSettings):
             msg = "LOW,HIGH must be two numbers from 0 up, the lower first"
             raise ValueError(msg)
         return value
+
+
+def _listed(text: str) -> Iterator[tuple[str, Decimal]]:
+    """Read "KEY=5000,OTHER=25000". Raises ValueError."""
+    for item in text.split(","):
+        key, _, usd = (part.strip() for part in item.partition("="))
+        amount = Decimal(usd) if usd.replace(".", "", 1).isdecimal() else Decimal(0)
+        if not key or amount <= 0:
+            msg = 'must be "one", "by-key" or KEY=USD,KEY=USD,…'
+            raise ValueError(msg)
+        yield key, amount
 
 
 def read_settings(given: Mapping[str, Any]) -> VenueSettings:

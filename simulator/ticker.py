@@ -1,13 +1,16 @@
-"""Lets time pass for the desk's orders, a few dozen times a second."""
+"""Lets time pass for every account, a few dozen times a second."""
 
 import asyncio
 import contextlib
+import itertools
 import logging
 
-from simulator.desk import Desk
+from simulator.brokerage import Brokerage
 
 #: How often orders are looked at, real seconds.
 TICK_S = 0.02
+#: After how many ticks the market's time is put on disk, should nothing else have done it: about a second.
+_TICKS_PER_CLOCK = 50
 
 _log = logging.getLogger(__name__)
 
@@ -15,9 +18,9 @@ _log = logging.getLogger(__name__)
 class Ticker:
     """A task that ticks until it is stopped; a tick that fails ends it, and the venue is then unhealthy."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Tick `desk`; nothing runs before `start`."""
-        self._desk = desk
+    def __init__(self, brokerage: Brokerage) -> None:
+        """Tick `brokerage`; nothing runs before `start`."""
+        self._brokerage = brokerage
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -37,9 +40,11 @@ class Ticker:
                 await self._task
 
     async def _run(self) -> None:
-        while True:
+        for number in itertools.count():
             try:
-                self._desk.tick()
+                self._brokerage.tick()
+                if number % _TICKS_PER_CLOCK == 0:
+                    self._brokerage.keep_clock()
             except Exception:  # noqa: BLE001  whatever failed, the venue must say that it stopped trading
                 _log.exception("orders no longer trade: a tick failed")
                 return

@@ -15,3 +15,10 @@ def rfc3339(moment: datetime) -> str:
 def eastern(moment: datetime) -> str:
     """Write an instant with the exchange's offset, as the clock endpoint does."""
     return moment.astimezone(MARKET_ZONE).isoformat()
+
+
+@lru_cache(maxsize=65536)
+def rfc3339_nano(moment: datetime) -> str:
+    """Write an instant in UTC as market data has it: a fraction without trailing zeros, and none on a whole second."""
+    text = moment.astimezone(UTC).isoformat().replace("+00:00", "")
+    return (text.rstrip("0") if "." in text else text) + "Z"

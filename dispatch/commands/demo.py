@@ -51,7 +51,8 @@ Speed = Annotated[float, typer.Option("--speed", min=0.01, help="Market seconds 
 FillRule = Annotated[
     FillModel,
     typer.Option(
-        "--fill-model", help="mid: a patient limit fills; nbbo: only when marketable, as Alpaca's paper does."
+        "--fill-model",
+        help="mid: a patient limit fills; nbbo: only when marketable, as Alpaca's paper does; honest: part of the spread.",
     ),
 ]
 JsonFile = Annotated[
@@ -115,7 +116,8 @@ def _plan(
     source: Market, count: int, symbol: str | None, day: dt.date | None, *, recorded: bool
 ) -> list[PlannedSignal]:
     if not recorded:
-        listed = tuple(source.underlyings())
+        indexes = source.indexes()
+        listed = tuple(name for name in source.underlyings() if name not in indexes)
         if symbol and symbol not in listed:
             raise ConfigError(f"--symbol: {source.name} has no {symbol}; it has {', '.join(listed)}")
         return plan_live(count, (symbol,) if symbol else listed)

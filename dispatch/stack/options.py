@@ -49,7 +49,7 @@ class StackOptions(BaseModel):
     speed: float = Field(default=1.0, ge=0)
     #: Starting cash of the paper account, USD.
     equity: float = Field(default=100_000, gt=0)
-    fill_model: Literal["nbbo", "mid"] = "nbbo"
+    fill_model: Literal["nbbo", "mid", "honest"] = "nbbo"
     seed: int = 0
 
     @field_validator("run_folder", "params_file")

@@ -1,7 +1,7 @@
 """A part of the stack: one process, and what becomes of it when it ends by itself.
 
 1. A part that may be restarted is started again after a back-off that doubles with every crash in a row.
-2. A part that may not (the venue: its orders live in its memory) fails for good, and the stack with it.
+2. A part that may not (the venue: stages know it by a port it chose) fails for good, and the stack with it.
 """
 
 import time

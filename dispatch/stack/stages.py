@@ -11,6 +11,7 @@ from dispatch.stack.options import RunFolder, StackOptions, StageName
 from dispatch.stack.parts import Part, ended_because
 from dispatch.stack.processes import ChildProcess, ProcessSpec
 from dispatch.stack.waiting import LOOPBACK, free_ports, wait_until
+from kernel.domain.ids import derive_id
 from kernel.runtime.settings import PROJECT_ROOT
 
 # Reading a recorded day and computing its Greeks takes the venue some seconds; the rest is room for a slow machine.
@@ -27,6 +28,7 @@ def start_venue(options: StackOptions, folder: RunFolder) -> Part:
         "SIMULATOR_HOST": LOOPBACK,
         "SIMULATOR_PORT": "0",
         "SIMULATOR_JOURNAL": str(folder.venue / "journal.jsonl"),
+        "SIMULATOR_STATE": str(_state_file(options, folder)),
         "SIMULATOR_READY_FILE": str(_ready_file(folder)),
     }
     return Part(
@@ -106,6 +108,12 @@ def _python(name: str, module: str, environment: Mapping[str, str], folder: RunF
         log_path=folder.log(name),
         folder=PROJECT_ROOT,
     )
+
+
+def _state_file(options: StackOptions, folder: RunFolder) -> Path:
+    """Return where the venue keeps its accounts: each market has its own, so that another one begins afresh."""
+    named = "|".join(str(part) for part in (options.market, options.symbol, options.date, options.seed))
+    return folder.venue / f"state-{derive_id(named, 'venue')[:12]}.sqlite"
 
 
 def _ready_file(folder: RunFolder) -> Path:

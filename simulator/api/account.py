@@ -1,55 +1,57 @@
-"""/v2/account and /v2/positions: what the account owns and may spend, valued at the instant of the answer."""
+"""/v2/account and its configurations: what the account may spend, valued at the instant of the answer.
 
-from datetime import datetime
+Fields of pattern day trading are absent, as Alpaca's are since July 2026; in a PATCH they are ignored.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from kernel.domain.calendar import market_day
-from kernel.domain.money import CONTRACT_MULTIPLIER
-from simulator.api.requests import instant
+from simulator.api.requests import instant, json_object
 from simulator.api.wire import answer, refuse
+from simulator.brokerage import Holding
 from simulator.desk import Desk
-from simulator.venue.identity import asset_id_of
+from simulator.passage import price_at
+from simulator.venue.configuration import Configuration, changed
 from simulator.venue.money_text import money_text
-from simulator.venue.positions import Position
-from simulator.venue.refusals import not_found
+from simulator.venue.refusals import Refusal
 from simulator.wire_time import rfc3339
 
 #: Below this equity there is no margin account (Regulation T, $2,000).
 _MARGIN_FROM_USD = Decimal(2000)
 
 
-def account_routes(desk: Desk, opened_at: datetime) -> APIRouter:
-    """Return the account and position routes of `desk`; `opened_at` is the account's creation."""
-    router = APIRouter(prefix="/v2")
+def account_routes(holding: Holding) -> APIRouter:
+    """Return the account routes of a holding."""
+    router, desk = APIRouter(prefix="/v2/account"), holding.desk
 
-    @router.get("/account")
+    @router.get("")
     async def account(request: Request) -> Response:
-        return answer(_account_json(desk, instant(request), opened_at))
+        return answer(_account_json(desk, instant(request), holding.opened_at))
 
-    @router.get("/positions")
-    async def positions(request: Request) -> Response:
-        at = instant(request)
-        return answer([_position_json(desk, held, at) for held in desk.account.positions.values()])
+    @router.get("/configurations")
+    async def configurations() -> Response:
+        return answer(_configuration_json(desk.account.configuration))
 
-    @router.get("/positions/{symbol_or_id}")
-    async def position(symbol_or_id: str, request: Request) -> Response:
-        for symbol, held in desk.account.positions.items():
-            if symbol_or_id in {symbol, asset_id_of(symbol)}:
-                return answer(_position_json(desk, held, instant(request)))
-        return refuse(not_found("position does not exist"))
+    @router.patch("/configurations")
+    async def configure(request: Request) -> Response:
+        outcome = changed(desk.account.configuration, await json_object(request))
+        if isinstance(outcome, Refusal):
+            return refuse(outcome)
+        desk.configure(outcome, instant(request))
+        return answer(_configuration_json(outcome))
 
     return router
 
 
 def _account_json(desk: Desk, at: datetime, opened_at: datetime) -> dict[str, Any]:
-    account = desk.account
-    market_value = sum(
-        (_price_now(desk, held, at) * held.qty * CONTRACT_MULTIPLIER for held in account.positions.values()),
-        Decimal(0),
-    )
+    account, today = desk.account, market_day(at)
+    configuration = account.configuration
+    figures, multiplier = _figures(desk, at)
     return {
         "id": account.account_id,
         "admin_configurations": {},
@@ -57,79 +59,78 @@ def _account_json(desk: Desk, at: datetime, opened_at: datetime) -> dict[str, An
         "account_number": "PA" + account.account_id.replace("-", "")[:10].upper(),
         "status": "ACTIVE",
         "crypto_status": "ACTIVE",
-        "options_approved_level": 3,
-        "options_trading_level": 3,
+        "options_approved_level": account.rights.approved_level,
+        "options_trading_level": account.rights.level,
         "currency": "USD",
-        **_figures(account.cash_usd, market_value, account.options_buying_power_usd),
+        **_texts(figures, ("buying_power", "regt_buying_power", "effective_buying_power")),
+        **_texts(figures, ("non_marginable_buying_power", "options_buying_power", "cash")),
         "accrued_fees": "0",
+        **_texts(figures, ("portfolio_value",)),
         "trading_blocked": False,
         "transfers_blocked": False,
         "account_blocked": False,
         "created_at": rfc3339(opened_at),
-        "trade_suspended_by_user": False,
-        "shorting_enabled": True,
-        "last_equity": money_text(account.starting_cash_usd),
-        "balance_asof": market_day(opened_at).isoformat(),
+        "trade_suspended_by_user": configuration.suspend_trade,
+        "multiplier": str(multiplier),
+        "shorting_enabled": multiplier > 1 and not configuration.no_shorting,
+        **_texts(figures, ("equity",)),
+        "last_equity": money_text(account.last_equity_usd(today)),
+        **_texts(figures, ("long_market_value", "short_market_value", "position_market_value")),
+        **_texts(figures, ("initial_margin", "maintenance_margin")),
+        "last_maintenance_margin": "0",
+        "sma": "0",
+        "balance_asof": _last_session_before(desk, today).isoformat(),
         "crypto_tier": 0,
         "intraday_adjustments": "0",
         "pending_reg_taf_fees": "0",
     }
 
 
-def _figures(cash: Decimal, market_value: Decimal, options_buying_power: Decimal) -> dict[str, str]:
-    """Relations of a real paper account: Reg T is twice, intraday four times what options may use."""
-    equity = cash + market_value
-    margin = equity >= _MARGIN_FROM_USD
+def _figures(desk: Desk, at: datetime) -> tuple[dict[str, Decimal], int]:
+    """Return the amounts and the multiplier; relations of a real paper account: Reg T is twice what options may use."""
+    account, value = desk.account, price_at(desk.view, at)
+    values = [held.value_usd(value(held)) for held in account.positions.values()]
+    long = sum((usd for usd in values if usd > 0), Decimal(0))
+    short = sum((usd for usd in values if usd < 0), Decimal(0))
+    equity, power = account.cash_usd + long + short, account.options_buying_power_usd
+    most = int(account.configuration.max_margin_multiplier)
+    multiplier = most if equity >= _MARGIN_FROM_USD else 1
     figures = {
-        "buying_power": options_buying_power * (4 if margin else 1),
-        "regt_buying_power": options_buying_power * (2 if margin else 1),
-        "effective_buying_power": options_buying_power * (4 if margin else 1),
-        "non_marginable_buying_power": options_buying_power,
-        "options_buying_power": options_buying_power,
-        "cash": cash,
+        "buying_power": power * multiplier,
+        "regt_buying_power": power * min(multiplier, 2),
+        "effective_buying_power": power * multiplier,
+        "non_marginable_buying_power": power,
+        "options_buying_power": power,
+        "cash": account.cash_usd,
         "portfolio_value": equity,
         "equity": equity,
-        "long_market_value": market_value,
-        "short_market_value": Decimal(0),
-        "position_market_value": market_value,
-        "initial_margin": market_value,
-        "maintenance_margin": market_value,
-        "last_maintenance_margin": Decimal(0),
-        "sma": Decimal(0),
+        "long_market_value": long,
+        "short_market_value": short,
+        "position_market_value": long + short,
+        # Long options are paid in full; short ones need their spread's margin.
+        "initial_margin": long + account.margin_usd,
+        "maintenance_margin": long + account.margin_usd,
     }
-    return {name: money_text(figure) for name, figure in figures.items()} | {
-        "multiplier": "4" if margin else "1"
-    }
+    return figures, multiplier
 
 
-def _position_json(desk: Desk, held: Position, at: datetime) -> dict[str, Any]:
-    price = _price_now(desk, held, at)
-    value, cost = price * held.qty * CONTRACT_MULTIPLIER, held.cost_basis_usd
-    gain = value - cost
-    gain_share = money_text(round(gain / cost, 16)) if cost else "0"
+def _texts(figures: Mapping[str, Decimal], names: tuple[str, ...]) -> dict[str, str]:
+    return {name: money_text(figures[name]) for name in names}
+
+
+def _last_session_before(desk: Desk, today: date) -> date:
+    days = [session.day for session in desk.view.market.calendar.sessions if session.day < today]
+    return days[-1] if days else today - timedelta(days=1)
+
+
+def _configuration_json(configuration: Configuration) -> dict[str, Any]:
     return {
-        "asset_id": asset_id_of(held.symbol),
-        "symbol": held.symbol,
-        "exchange": "",
-        "asset_class": "us_option",
-        "asset_marginable": False,
-        "qty": str(held.qty),
-        "qty_available": str(desk.account.available_qty(held.symbol)),
-        "avg_entry_price": money_text(round(held.avg_entry_price, 6)),
-        "side": "long",
-        "market_value": money_text(value),
-        "cost_basis": money_text(cost),
-        "unrealized_pl": money_text(gain),
-        "unrealized_plpc": gain_share,
-        "unrealized_intraday_pl": money_text(gain),
-        "unrealized_intraday_plpc": gain_share,
-        "current_price": money_text(price),
-        "lastday_price": money_text(price),
-        "change_today": "0",
+        "no_shorting": configuration.no_shorting,
+        "suspend_trade": configuration.suspend_trade,
+        "fractional_trading": configuration.fractional_trading,
+        "max_margin_multiplier": configuration.max_margin_multiplier,
+        "trade_confirm_email": configuration.trade_confirm_email,
+        "ptp_no_exception_entry": configuration.ptp_no_exception_entry,
+        "max_options_trading_level": configuration.max_options_trading_level,
+        "disable_overnight_trading": configuration.disable_overnight_trading,
     }
-
-
-def _price_now(desk: Desk, held: Position, at: datetime) -> Decimal:
-    """Value at the mid; at the one side quoted, or at cost, where there is no mid."""
-    quote = desk.view.nbbo(held.symbol, at)
-    return quote.mid or quote.bid or quote.ask or held.avg_entry_price

@@ -24,7 +24,7 @@ from simulator.markets.columns import (
     QuoteColumns,
     TradeColumns,
 )
-from simulator.wire_time import rfc3339
+from simulator.wire_time import rfc3339_nano
 
 Rows = NDArray[np.intp]
 
@@ -88,7 +88,7 @@ def snapshot_texts(columns: ChainColumns, rows: Rows) -> dict[str, bytes]:
         return {}
     blocks = (
         quote_texts(columns.quote, rows, _named("latestQuote", _QUOTE)),
-        _trade_texts(columns.trade, rows),
+        trade_texts(columns.trade, rows, _named("latestTrade", _TRADE)),
         _greek_texts(columns.greeks, rows),
         _volatility_texts(columns.implied_volatility, rows),
         _bar_texts("dailyBar", columns.day_bar, rows),
@@ -103,6 +103,11 @@ def quote_texts(quote: QuoteColumns, rows: Rows, template: bytes | None = None) 
     """Return the latest quotes; an option's condition is a string, unlike a stock's. Empty where there is none."""
     figures = (quote.bid, quote.bid_size, quote.ask, quote.ask_size)
     return _timed(template or _QUOTE, quote.at_us, figures, rows)
+
+
+def trade_texts(trade: TradeColumns, rows: Rows, template: bytes | None = None) -> list[bytes]:
+    """Return the latest trades; an option's condition is a string. Empty where there is none."""
+    return _timed(template or _TRADE, trade.at_us, (trade.price, trade.size), rows)
 
 
 def symbols_of(columns: ChainColumns, rows: Rows) -> list[str]:
@@ -120,14 +125,10 @@ def _named(name: str, template: bytes) -> bytes:
 
 
 _QUOTE = b'{"t":"%b","bx":"C","bp":%b,"bs":%b,"ax":"C","ap":%b,"as":%b,"c":"A"}'
-_TRADE = b'"latestTrade":{"t":"%b","x":"C","p":%b,"s":%b,"c":"I"}'
+_TRADE = b'{"t":"%b","x":"C","p":%b,"s":%b,"c":"I"}'
 _BAR = b'{"t":"%b","o":%b,"h":%b,"l":%b,"c":%b,"v":%b,"n":%b,"vw":%b}'
 _GREEKS = b'"greeks":{"delta":%b,"gamma":%b,"rho":%b,"theta":%b,"vega":%b}'
 _ABSENT = b"null"
-
-
-def _trade_texts(trade: TradeColumns, rows: Rows) -> list[bytes]:
-    return _timed(_TRADE, trade.at_us, (trade.price, trade.size), rows)
 
 
 def _bar_texts(name: str, bar: BarColumns, rows: Rows) -> list[bytes]:
@@ -138,7 +139,8 @@ def _bar_texts(name: str, bar: BarColumns, rows: Rows) -> list[bytes]:
 def _greek_texts(greeks: GreekColumns, rows: Rows) -> list[bytes]:
     columns = (greeks.delta, greeks.gamma, greeks.rho, greeks.theta, greeks.vega)
     figures = zip(*(_texts(column, rows) for column in columns), strict=True)
-    return [b"" if row[0] == _ABSENT else _GREEKS % row for row in figures]
+    # One figure that is missing takes the others with it: a client refuses the whole chain over four greeks.
+    return [b"" if _ABSENT in row else _GREEKS % row for row in figures]
 
 
 def _volatility_texts(volatility: NDArray[np.float64], rows: Rows) -> list[bytes]:
@@ -161,7 +163,7 @@ def _texts(column: NDArray[Any], rows: Rows) -> list[bytes]:
 
 @lru_cache(maxsize=65536)
 def _instant(at_us: int) -> bytes:
-    return rfc3339(moment_of(at_us)).encode()
+    return rfc3339_nano(moment_of(at_us)).encode()
 
 
 def _day64(day_: date | None) -> np.datetime64 | None:

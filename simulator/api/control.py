@@ -1,17 +1,22 @@
-"""/sim: the clock, the journal and faults, for tests and the operator on this machine; /healthz for anyone."""
+"""/sim: the clock, accounts, the journal and faults, for tests and the operator on this machine; /healthz for anyone."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from simulator.api.requests import BadRequest, instant, whole_number
+from simulator.account_rules import SHARED
+from simulator.api.requests import BadRequest, instant, text_list, whole_number
 from simulator.api.wire import answer, raw_answer
-from simulator.desk import Desk
+from simulator.brokerage import Brokerage, Holding
+from simulator.clock import SimClock
 from simulator.faults import Fault
+from simulator.journal import Wanted
 from simulator.ticker import Ticker
+from simulator.venue.money_text import money_text
 from simulator.wire_time import rfc3339
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -26,26 +31,138 @@ class ClockChange(BaseModel):
     speed: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
-def control_routes(desk: Desk, ticker: Ticker) -> APIRouter:
+class Step(BaseModel):
+    """How far a clock that stands still is moved on: both are added up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: float = Field(default=0, ge=0, allow_inf_nan=False)
+    minutes: float = Field(default=0, ge=0, allow_inf_nan=False)
+
+
+class NewAccount(BaseModel):
+    """An account for a key id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(min_length=1)
+    equity_usd: Decimal = Field(gt=0, allow_inf_nan=False)
+
+
+class Reset(BaseModel):
+    """Whose account begins anew: a key id's, that of all other keys (""), or every one (None); and with how much."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str | None = None
+    equity_usd: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+def control_routes(brokerage: Brokerage, ticker: Ticker) -> APIRouter:
     """Return the control routes; the shell lets only loopback in."""
+    router = APIRouter()
+    for part in (_venue_routes(brokerage, ticker), _clock_routes(brokerage), _account_routes(brokerage)):
+        router.include_router(part)
+    router.include_router(_journal_routes(brokerage))
+    router.include_router(_fault_routes(brokerage))
+    return router
+
+
+def _venue_routes(brokerage: Brokerage, ticker: Ticker) -> APIRouter:
     router = APIRouter()
 
     @router.get("/healthz")
     async def healthz() -> Response:
         status = "ok" if ticker.is_running else "orders no longer trade"
-        return answer({"status": status, "market": desk.view.market.name}, 200 if ticker.is_running else 503)
+        told = {"status": status, "market": brokerage.view.market.name}
+        return answer(told, 200 if ticker.is_running else 503)
+
+    @router.get("/sim/state")
+    async def state(request: Request) -> Response:
+        return answer(
+            {
+                "market": brokerage.view.market.name,
+                "underlyings": list(brokerage.view.market.underlyings()),
+                "fill_model": brokerage.shared.account.fills.model,
+                "clock": _clock_json(instant(request), brokerage.clock),
+                "trades": ticker.is_running,
+                "journal_seq": brokerage.journal.last_seq,
+                "faults": len(brokerage.faults.waiting),
+                "accounts": _accounts_json(brokerage),
+            }
+        )
+
+    return router
+
+
+def _clock_routes(brokerage: Brokerage) -> APIRouter:
+    router, clock = APIRouter(), brokerage.clock
+
+    def told(request: Request, at: datetime) -> Response:
+        """Answer with the new time; a change of the clock is in the journal and on disk first."""
+        request.state.venue_at = at
+        brokerage.journal.write("clock_set", at, {"speed": clock.speed})
+        brokerage.keep_clock()
+        return answer(_clock_json(at, clock))
 
     @router.get("/sim/clock")
     async def read_clock(request: Request) -> Response:
-        return answer(_clock_json(instant(request), desk.clock.speed))
+        return answer(_clock_json(instant(request), clock))
 
     @router.post("/sim/clock")
     async def set_clock(request: Request) -> Response:
         change = _read(ClockChange, await request.body())
-        at = desk.clock.set(at=change.at, speed=change.speed)
-        request.state.venue_at = at
-        desk.journal.write("clock_set", at, {"speed": desk.clock.speed})
-        return answer(_clock_json(at, desk.clock.speed))
+        return told(request, clock.set(at=change.at, speed=change.speed))
+
+    @router.post("/sim/pause")
+    async def pause(request: Request) -> Response:
+        return told(request, clock.pause())
+
+    @router.post("/sim/resume")
+    async def resume(request: Request) -> Response:
+        return told(request, clock.resume())
+
+    @router.post("/sim/step")
+    async def step(request: Request) -> Response:
+        asked = _read(Step, await request.body() or b"{}")
+        if clock.speed:
+            return answer({"message": "the clock runs: pause it before you step it"}, 409)
+        at = clock.set(at=clock.now() + timedelta(seconds=asked.seconds, minutes=asked.minutes))
+        brokerage.tick()
+        return told(request, at)
+
+    return router
+
+
+def _account_routes(brokerage: Brokerage) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/sim/accounts")
+    async def accounts() -> Response:
+        return answer(_accounts_json(brokerage))
+
+    @router.post("/sim/accounts")
+    async def open_account(request: Request) -> Response:
+        asked = _read(NewAccount, await request.body())
+        if asked.key in brokerage.holdings:
+            return answer({"message": f"{asked.key} has an account; POST /sim/reset begins it anew"}, 409)
+        return answer(_account_json(asked.key, brokerage.open(asked.key, asked.equity_usd)))
+
+    @router.post("/sim/reset")
+    async def reset(request: Request) -> Response:
+        asked = _read(Reset, await request.body() or b"{}")
+        holders = list(brokerage.holdings) if asked.key is None else [asked.key]
+        if not set(holders) <= set(brokerage.holdings):
+            return answer({"message": f"no account of {asked.key}"}, 404)
+        return answer(
+            [_account_json(holder, brokerage.reset(holder, asked.equity_usd)) for holder in holders]
+        )
+
+    return router
+
+
+def _journal_routes(brokerage: Brokerage) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/sim/journal")
     async def journal(request: Request) -> Response:
@@ -54,29 +171,68 @@ def control_routes(desk: Desk, ticker: Ticker) -> APIRouter:
         if not text.isdecimal():
             msg = f"invalid after: {text!r} is no row number"
             raise BadRequest(msg)
-        return raw_answer(desk.journal.after(int(text), whole_number(params, "limit", 10_000, 200_000)))
+        limit = whole_number(params, "limit", 10_000, 200_000)
+        return raw_answer(brokerage.journal.after(int(text), limit, _wanted(request)))
+
+    return router
+
+
+def _fault_routes(brokerage: Brokerage) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/sim/faults")
     async def faults() -> Response:
-        return answer([fault.model_dump(mode="json") for fault in desk.faults.waiting])
+        return answer([fault.model_dump(mode="json") for fault in brokerage.faults.waiting])
 
     @router.post("/sim/faults")
     async def inject(request: Request) -> Response:
         fault = _read(Fault, await request.body())
-        desk.faults.inject(fault)
-        desk.journal.write("fault_injected", instant(request), {"fault": fault.model_dump(mode="json")})
-        return answer(fault.model_dump(mode="json"))
+        brokerage.faults.inject(fault)
+        # What is shown of this second may have to look otherwise now.
+        brokerage.view.forget()
+        told = fault.model_dump(mode="json")
+        brokerage.journal.write("fault_injected", instant(request), {"fault": told})
+        return answer(told)
 
     @router.delete("/sim/faults")
-    async def clear() -> Response:
-        desk.faults.clear()
+    async def clear(request: Request) -> Response:
+        brokerage.faults.clear()
+        brokerage.view.forget()
+        brokerage.journal.write("faults_cleared", instant(request), {})
         return Response(status_code=204)
 
     return router
 
 
-def _clock_json(at: datetime, speed: float) -> dict[str, Any]:
-    return {"at": rfc3339(at), "speed": speed}
+def _wanted(request: Request) -> Wanted:
+    params = request.query_params
+    return Wanted(
+        kinds=frozenset(text_list(params, "kind")) or None,
+        client_order_id=params.get("client_order_id") or None,
+        account=params.get("account") or None,
+    )
+
+
+def _clock_json(at: datetime, clock: SimClock) -> dict[str, Any]:
+    return {"at": rfc3339(at), "speed": clock.speed}
+
+
+def _accounts_json(brokerage: Brokerage) -> list[dict[str, Any]]:
+    return [_account_json(holder, holding) for holder, holding in brokerage.holdings.items()]
+
+
+def _account_json(holder: str, holding: Holding) -> dict[str, Any]:
+    account = holding.desk.account
+    return {
+        "key": holder if holder != SHARED else None,
+        "account": account.account_id,
+        "opened_at": rfc3339(holding.opened_at),
+        "starting_cash_usd": money_text(account.starting_cash_usd),
+        "cash_usd": money_text(account.cash_usd),
+        "positions": {symbol: held.qty for symbol, held in account.positions.items()},
+        "orders": len(account.orders),
+        "open_orders": len(account.open_orders),
+    }
 
 
 def _read(model: type[Model], body: bytes) -> Model:

@@ -1,4 +1,4 @@
-"""/v1beta1/options: snapshots by contract or by chain, and latest quotes.
+"""/v1beta1/options: snapshots by contract or by chain, latest quotes and trades. Unknown symbols are absent.
 
 A chain page is encoded once per market second and filter; within that second its bytes are the answer.
 """
@@ -12,27 +12,32 @@ import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from simulator.api.chain_rows import ChainFilter, json_object, quote_texts, snapshot_texts
-from simulator.api.requests import BadRequest, instant, next_token, page, text_list
-from simulator.api.wire import raw_answer
+from simulator.api.chain_rows import ChainFilter, Rows, json_object, quote_texts, snapshot_texts, trade_texts
+from simulator.api.data_requests import DataRoute, Forbidden, feed_of, symbols_of
+from simulator.api.requests import instant, next_token, page
+from simulator.api.wire import answer, raw_answer
 from simulator.desk import Desk
 from simulator.faults import CHAIN_FAULTS, FaultKind
+from simulator.feeds.rules import OPTION_FEEDS, DataRules
 from simulator.market_view import ChainPicture, MarketView
+from simulator.markets.columns import ChainColumns
+from simulator.quote_codes import OPTION_EXCHANGES
 
 Row = dict[str, Any]
 
-_SYMBOLS_MAX = 100
+SYMBOLS_MAX = 100
 
 
-def option_data_routes(desk: Desk) -> APIRouter:
-    """Return the option data routes."""
-    router = APIRouter(prefix="/v1beta1/options")
+def option_data_routes(desk: Desk, rules: DataRules) -> APIRouter:
+    """Return the routes of the present; `option_history_routes` has those of the past."""
+    router = APIRouter(prefix="/v1beta1/options", route_class=DataRoute)
     view = desk.view
 
     @router.get("/snapshots")
     async def by_symbols(request: Request) -> Response:
+        check_feed(request, rules)
         offset, limit = page(request.query_params, default=100, maximum=1000)
-        found = _find(view, _symbols(request), instant(request))
+        found = _find(view, symbols_of(request.query_params, SYMBOLS_MAX), instant(request))
         shown: dict[str, bytes] = {}
         for picture, row in found[offset : offset + limit]:
             shown |= snapshot_texts(picture.columns, np.array([row]))
@@ -40,6 +45,7 @@ def option_data_routes(desk: Desk) -> APIRouter:
 
     @router.get("/snapshots/{underlying}")
     async def chain(underlying: str, request: Request) -> Response:
+        check_feed(request, rules)
         offset, limit = page(request.query_params, default=100, maximum=1000)
         wanted = ChainFilter.read(request.query_params)
         picture = view.chain(underlying, instant(request))
@@ -50,27 +56,35 @@ def option_data_routes(desk: Desk) -> APIRouter:
 
     @router.get("/quotes/latest")
     async def latest_quotes(request: Request) -> Response:
-        found = _find(view, _symbols(request), instant(request))
-        quotes = {
-            picture.columns.listing.symbols[row]: quote_texts(picture.columns.quote, np.array([row]))[0]
+        return _latest(request, "quotes", lambda columns, rows: quote_texts(columns.quote, rows))
+
+    @router.get("/trades/latest")
+    async def latest_trades(request: Request) -> Response:
+        return _latest(request, "trades", lambda columns, rows: trade_texts(columns.trade, rows))
+
+    @router.get("/meta/exchanges")
+    async def exchanges() -> Response:
+        return answer(OPTION_EXCHANGES)
+
+    def _latest(request: Request, name: str, texts: Callable[[ChainColumns, Rows], list[bytes]]) -> Response:
+        check_feed(request, rules)
+        found = _find(view, symbols_of(request.query_params, SYMBOLS_MAX), instant(request))
+        told = {
+            picture.columns.listing.symbols[row]: texts(picture.columns, np.array([row]))[0]
             for picture, row in found
         }
-        return raw_answer(
-            b'{"quotes":%b}' % json_object({name: text for name, text in quotes.items() if text})
-        )
+        shown = json_object({symbol: text for symbol, text in told.items() if text})
+        return raw_answer(b'{"%b":%b}' % (name.encode(), shown))
 
     return router
 
 
-def _symbols(request: Request) -> list[str]:
-    symbols = text_list(request.query_params, "symbols")
-    if not symbols:
-        msg = "symbols is required"
-        raise BadRequest(msg)
-    if len(symbols) > _SYMBOLS_MAX:
-        msg = f"too many symbols: at most {_SYMBOLS_MAX}"
-        raise BadRequest(msg)
-    return sorted(set(symbols))
+def check_feed(request: Request, rules: DataRules) -> None:
+    """Refuse a feed that there is not, or that the plan does not have; without one the plan's own is given."""
+    feed = feed_of(request.query_params, OPTION_FEEDS)
+    if feed is not None and not rules.allows(feed):
+        msg = "OPRA agreement is not signed"
+        raise Forbidden(msg)
 
 
 def _find(view: MarketView, symbols: list[str], at: datetime) -> list[tuple[ChainPicture, int]]:

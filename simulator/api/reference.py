@@ -1,34 +1,30 @@
-"""/v2/clock, /v2/calendar, /v2/assets and /v2/options/contracts: what there is to trade, and when."""
+"""/v2/clock, /v2/calendar and /v2/assets: when there is trading, and in what."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
-from kernel.domain.calendar import Session, market_day
+from kernel.domain.calendar import Session
 from kernel.domain.clock import MARKET_ZONE
-from simulator.api.chain_rows import read_right
-from simulator.api.requests import (
-    day,
-    default_expiration_to,
-    instant,
-    next_token,
-    number,
-    page,
-    text_list,
-    within,
-)
-from simulator.api.wire import answer, raw_answer, refuse
+from simulator.api.listings import listing_of
+from simulator.api.requests import choice, day, instant, text_list, within
+from simulator.api.wire import answer, refuse
 from simulator.desk import Desk
 from simulator.market_view import MarketView
-from simulator.markets.market import ListedContract
 from simulator.venue.identity import asset_id_of
-from simulator.venue.money_text import money_text
+from simulator.venue.instruments import is_index
 from simulator.venue.refusals import not_found
 from simulator.wire_time import eastern
+
+
+class DateType(StrEnum):
+    """What the days of a calendar query mean."""
+
+    TRADING = "TRADING"
+    SETTLEMENT = "SETTLEMENT"
 
 
 def reference_routes(desk: Desk) -> APIRouter:
@@ -42,40 +38,18 @@ def reference_routes(desk: Desk) -> APIRouter:
 
     @router.get("/calendar")
     async def calendar(request: Request) -> Response:
-        first, last = day(request.query_params, "start"), day(request.query_params, "end")
-        sessions = view.market.calendar.sessions
-        return answer([_session_json(s, view) for s in sessions if within(s.day, first, last)])
+        return answer(_calendar_rows(view, request.query_params))
 
     @router.get("/assets")
     async def assets(request: Request) -> Response:
-        inactive = request.query_params.get("status") == "inactive"
-        stocks = request.query_params.get("asset_class", "us_equity") == "us_equity"
-        return answer([_asset_json(s) for s in view.market.underlyings() if stocks and not inactive])
+        return answer(_matching_assets(view, request.query_params))
 
     @router.get("/assets/{symbol_or_id}")
     async def asset(symbol_or_id: str) -> Response:
         for symbol in view.market.underlyings():
             if symbol_or_id in {symbol, asset_id_of(symbol)}:
-                return answer(_asset_json(symbol))
+                return answer(_asset_json(symbol, view))
         return refuse(not_found(f"asset not found for {symbol_or_id}"))
-
-    @router.get("/options/contracts")
-    async def contracts(request: Request) -> Response:
-        params, at = request.query_params, instant(request)
-        offset, limit = page(params, default=100, maximum=10_000)
-        found = _matching_contracts(view, params, at)
-        rows = b",".join(map(_contract_text, found[offset : offset + limit]))
-        token = orjson.dumps(next_token(offset, limit, len(found)))
-        return raw_answer(b'{"option_contracts":[%b],"next_page_token":%b}' % (rows, token))
-
-    @router.get("/options/contracts/{symbol_or_id}")
-    async def contract(symbol_or_id: str, request: Request) -> Response:
-        row = _find_contract(view, symbol_or_id, instant(request))
-        return (
-            answer(_contract_json(row))
-            if row
-            else refuse(not_found(f"option contract {symbol_or_id} not found"))
-        )
 
     return router
 
@@ -92,98 +66,68 @@ def _clock_json(view: MarketView, at: datetime) -> dict[str, Any]:
     }
 
 
-def _session_json(session: Session, view: MarketView) -> dict[str, Any]:
-    following = view.market.calendar.sessions
-    settled = next((s.day for s in following if s.day > session.day), session.day + timedelta(days=1))
+def _calendar_rows(view: MarketView, params: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the sessions whose trading (or settlement) date lies within the days asked for, both inclusive."""
+    first, last = day(params, "start"), day(params, "end")
+    of_settlement = choice(params, "date_type", DateType, DateType.TRADING) is DateType.SETTLEMENT
+    sessions = view.market.calendar.sessions
+    rows = []
+    for number, session in enumerate(sessions):
+        # Trades settle on the next business day (T+1).
+        following = (
+            sessions[number + 1].day if number + 1 < len(sessions) else session.day + timedelta(days=1)
+        )
+        if within(following if of_settlement else session.day, first, last):
+            rows.append(_session_json(session) | {"settlement_date": following.isoformat()})
+    return rows
+
+
+def _session_json(session: Session) -> dict[str, Any]:
+    closes_at = session.closes_at.astimezone(MARKET_ZONE)
     return {
         "date": session.day.isoformat(),
         "open": f"{session.opens_at.astimezone(MARKET_ZONE):%H:%M}",
-        "close": f"{session.closes_at.astimezone(MARKET_ZONE):%H:%M}",
+        "close": f"{closes_at:%H:%M}",
         "session_open": "0400",
-        "session_close": "2000",
-        "settlement_date": settled.isoformat(),
+        # After-hours trading lasts four hours, on half days too.
+        "session_close": f"{closes_at + timedelta(hours=4):%H%M}",
     }
 
 
-def _asset_json(symbol: str) -> dict[str, Any]:
-    return {
-        "id": asset_id_of(symbol),
-        "class": "us_equity",
-        "exchange": "NASDAQ",
-        "symbol": symbol,
-        "name": symbol,
-        "status": "active",
-        "tradable": True,
-        "marginable": True,
-        "shortable": True,
-        "easy_to_borrow": True,
-        "fractionable": True,
-        "attributes": ["has_options"],
-    }
-
-
-def _matching_contracts(view: MarketView, params: Mapping[str, str], at: datetime) -> list[ListedContract]:
-    if params.get("status") == "inactive":
-        return []
-    underlyings = text_list(params, "underlying_symbols") or list(view.market.underlyings())
-    first, last = _expirations(params, market_day(at))
-    low, high = number(params, "strike_price_gte"), number(params, "strike_price_lte")
-    root, style = params.get("root_symbol"), params.get("style")
-    right = read_right(params)
-    return [
+def _matching_assets(view: MarketView, params: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the assets of the class, status, exchange and with any of the attributes asked for, by exchange and symbol."""
+    wanted_class, status = params.get("asset_class") or "us_equity", params.get("status")
+    exchange, attributes = params.get("exchange"), set(text_list(params, "attributes"))
+    rows = [
         row
-        for underlying in underlyings
-        for row in view.contracts(underlying, at).values()
-        if within(row.symbol.expiration, first, last)
-        and within(row.symbol.strike, low, high)
-        and right in (None, row.symbol.right)
-        and (not root or row.symbol.root == root)
-        and style != "european"
+        for row in (_asset_json(symbol, view) for symbol in view.market.underlyings())
+        if row["class"] == wanted_class
+        and status in (None, "", row["status"])
+        and exchange in (None, "", row["exchange"])
+        and (not attributes or attributes & set(row["attributes"]))
     ]
+    return sorted(rows, key=lambda row: (row["exchange"], row["symbol"]))
 
 
-def _expirations(params: Mapping[str, str], today: date) -> tuple[date | None, date | None]:
-    """Return the range of expirations asked for; without an upper end it is the coming weekend."""
-    exact = day(params, "expiration_date")
-    if exact is not None:
-        return exact, exact
-    last = day(params, "expiration_date_lte")
-    return day(params, "expiration_date_gte"), last or default_expiration_to(today)
-
-
-def _find_contract(view: MarketView, symbol_or_id: str, at: datetime) -> ListedContract | None:
-    row = view.contract(symbol_or_id, at)
-    if row is not None:
-        return row
-    every = (item for name in view.market.underlyings() for item in view.contracts(name, at).items())
-    return next((row for symbol, row in every if asset_id_of(symbol) == symbol_or_id), None)
-
-
-@lru_cache(maxsize=65536)
-def _contract_text(row: ListedContract) -> bytes:
-    return orjson.dumps(_contract_json(row))
-
-
-def _contract_json(row: ListedContract) -> dict[str, Any]:
-    option, symbol = row.symbol, str(row.symbol)
-    strike = money_text(option.strike)
+def _asset_json(symbol: str, view: MarketView) -> dict[str, Any]:
+    """Return an asset; `easy_to_borrow` was to go in 2026, but alpaca-py cannot do without it."""
+    listing, index = listing_of(symbol), is_index(symbol)
+    closes_late = symbol in getattr(view.market, "late_closing", ())
     return {
         "id": asset_id_of(symbol),
+        "class": "us_index" if index else "us_equity",
+        "exchange": listing.exchange,
         "symbol": symbol,
-        "name": f"{option.root} {option.expiration:%b %d %Y} {strike} {option.right.capitalize()}",
+        "name": listing.name,
         "status": "active",
-        "tradable": True,
-        "expiration_date": option.expiration.isoformat(),
-        "root_symbol": option.root,
-        "underlying_symbol": option.root,
-        "underlying_asset_id": asset_id_of(option.root),
-        "type": option.right,
-        "style": "american",
-        "strike_price": strike,
-        "multiplier": "100",
-        "size": "100",
-        "open_interest": None if row.open_interest is None else str(row.open_interest),
-        "open_interest_date": row.open_interest_date,
-        "close_price": None if row.close_price is None else money_text(row.close_price),
-        "close_price_date": row.close_price_date,
+        "tradable": not index,
+        "marginable": not index,
+        "maintenance_margin_requirement": 30,
+        "margin_requirement_long": "30",
+        "margin_requirement_short": "30",
+        "shortable": not index,
+        "easy_to_borrow": not index,
+        "borrow_status": "easy_to_borrow",
+        "fractionable": not index,
+        "attributes": ["has_options", *(["options_late_close"] if closes_late else [])],
     }

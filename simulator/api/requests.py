@@ -5,7 +5,8 @@ import binascii
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from enum import StrEnum
+from typing import Any, TypeVar, overload
 
 import orjson
 from fastapi import Request
@@ -14,6 +15,14 @@ from kernel.domain.clock import MARKET_ZONE
 from simulator.venue.intake import read_number
 
 T = TypeVar("T")
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Direction(StrEnum):
+    """The order of a listing in time."""
+
+    ASC = "asc"
+    DESC = "desc"
 
 
 class BadRequest(Exception):
@@ -35,6 +44,24 @@ def text_list(params: Mapping[str, str], name: str) -> list[str]:
 def flag(params: Mapping[str, str], name: str) -> bool:
     """Return a boolean in any case: alpaca-py sends True."""
     return params.get(name, "").lower() == "true"
+
+
+@overload
+def choice(params: Mapping[str, str], name: str, choices: type[Choice]) -> Choice | None: ...
+@overload
+def choice(params: Mapping[str, str], name: str, choices: type[Choice], default: Choice) -> Choice: ...
+def choice(
+    params: Mapping[str, str], name: str, choices: type[Choice], default: Choice | None = None
+) -> Choice | None:
+    """Return a parameter that is one of `choices`, or `default` where it is absent."""
+    text = params.get(name)
+    if not text:
+        return default
+    try:
+        return choices(text)
+    except ValueError as e:
+        msg = f"invalid {name}: {text!r} is none of {', '.join(choices)}"
+        raise BadRequest(msg) from e
 
 
 def whole_number(params: Mapping[str, str], name: str, default: int, maximum: int) -> int:

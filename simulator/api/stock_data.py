@@ -1,148 +1,93 @@
-"""/v2/stocks: snapshots, latest quotes, trades and bars, and historical bars. Unknown symbols are absent."""
+"""/v2/stocks: snapshots, latest quotes, trades and bars, for many symbols or one. Unknown symbols are absent.
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+Asked for one symbol in the path, the answer has it in `symbol`, and a history has a list instead of an object.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from kernel.domain.calendar import market_day
-from kernel.domain.clock import MARKET_ZONE
-from simulator.api.requests import BadRequest, instant, moment, next_token, page, text_list
+from simulator.api.data_requests import DataRoute, check_recent, feed_of, symbols_of
+from simulator.api.requests import BadRequest, instant
+from simulator.api.stock_rows import bar_row, quote_row, snapshot_row, trade_row
 from simulator.api.wire import answer
-from simulator.desk import Desk
+from simulator.feeds.rules import DataRules
 from simulator.market_view import MarketView, market_second
-from simulator.markets.market import Bar, Quote, StockSnapshot, Trade
-from simulator.wire_time import rfc3339
+from simulator.markets.market import StockSnapshot
 
-_TIMEFRAME = re.compile(r"^(?P<count>\d+)(?P<unit>Min|T|Hour|H|Day|D)$")
-_MINUTES = {"Min": 1, "T": 1, "Hour": 60, "H": 60, "Day": 390, "D": 390}
+Row = dict[str, Any]
+
+FEEDS = ("iex", "sip", "delayed_sip", "boats", "overnight", "otc")
+RECENT_SIP = "subscription does not permit querying recent SIP data"
+
+#: What a latest figure is called and how it is read from a snapshot.
+_LATEST: dict[str, tuple[str, Callable[[StockSnapshot], Row | None]]] = {
+    "quotes": ("quote", lambda stock: quote_row(stock.quote) if stock.quote else None),
+    "trades": ("trade", lambda stock: trade_row(stock.trade) if stock.trade else None),
+    "bars": ("bar", lambda stock: bar_row(stock.minute_bar) if stock.minute_bar else None),
+}
 
 
-def stock_data_routes(desk: Desk) -> APIRouter:
-    """Return the stock data routes."""
-    router = APIRouter(prefix="/v2/stocks")
-    view = desk.view
+def stock_data_routes(view: MarketView, rules: DataRules) -> APIRouter:
+    """Return the routes of the present; `stock_history_routes` has those of the past."""
+    router = APIRouter(prefix="/v2/stocks", route_class=DataRoute)
 
     @router.get("/snapshots")
     async def snapshots(request: Request) -> Response:
-        return answer({name: _snapshot_json(stock) for name, stock in _stocks(view, request).items()})
+        _check(request, rules)
+        return answer({name: snapshot_row(stock) for name, stock in _stocks(view, request).items()})
 
-    @router.get("/quotes/latest")
-    async def latest_quotes(request: Request) -> Response:
-        stocks = _stocks(view, request)
-        return answer({"quotes": {name: _quote_json(s.quote) for name, s in stocks.items() if s.quote}})
+    @router.get("/{symbol}/snapshot")
+    async def snapshot(symbol: str, request: Request) -> Response:
+        _check(request, rules)
+        stock = view.market.stock(symbol, market_second(instant(request)))
+        return answer({"symbol": symbol, **(snapshot_row(stock) if stock else {})})
 
-    @router.get("/trades/latest")
-    async def latest_trades(request: Request) -> Response:
-        stocks = _stocks(view, request)
-        return answer({"trades": {name: _trade_json(s.trade) for name, s in stocks.items() if s.trade}})
-
-    @router.get("/bars/latest")
-    async def latest_bars(request: Request) -> Response:
-        stocks = _stocks(view, request)
-        return answer({"bars": {name: _bar_json(s.minute_bar) for name, s in stocks.items() if s.minute_bar}})
-
-    @router.get("/bars")
-    async def bars(request: Request) -> Response:
-        offset, limit = page(request.query_params, default=1000, maximum=10_000)
-        rows = _bars(view, request)
-        by_symbol: dict[str, list[dict[str, Any]]] = {}
-        for symbol, bar in rows[offset : offset + limit]:
-            by_symbol.setdefault(symbol, []).append(_bar_json(bar))
-        return answer({"bars": by_symbol, "next_page_token": next_token(offset, limit, len(rows))})
-
+    for many, (one, row_of) in _LATEST.items():
+        router.add_api_route(f"/{many}/latest", _latest_of_many(view, rules, many, row_of))
+        router.add_api_route(f"/{{symbol}}/{many}/latest", _latest_of_one(view, rules, one, row_of))
     return router
+
+
+def read_currency(request: Request) -> None:
+    """Refuse any currency but the one the market has."""
+    currency = request.query_params.get("currency") or "USD"
+    if currency != "USD":
+        msg = f"invalid currency: {currency}"
+        raise BadRequest(msg)
+
+
+def _latest_of_many(
+    view: MarketView, rules: DataRules, name: str, row_of: Callable[[StockSnapshot], Row | None]
+) -> Callable[..., Any]:
+    async def latest(request: Request) -> Response:
+        _check(request, rules)
+        rows = {symbol: row_of(stock) for symbol, stock in _stocks(view, request).items()}
+        return answer({name: {symbol: row for symbol, row in rows.items() if row is not None}})
+
+    return latest
+
+
+def _latest_of_one(
+    view: MarketView, rules: DataRules, name: str, row_of: Callable[[StockSnapshot], Row | None]
+) -> Callable[..., Any]:
+    async def latest(symbol: str, request: Request) -> Response:
+        _check(request, rules)
+        stock = view.market.stock(symbol, market_second(instant(request)))
+        return answer({"symbol": symbol, name: row_of(stock) if stock else None})
+
+    return latest
+
+
+def _check(request: Request, rules: DataRules) -> None:
+    """Check what every latest figure may be asked with; the basic plan has them of `iex` alone."""
+    read_currency(request)
+    feed, at = feed_of(request.query_params, FEEDS), instant(request)
+    check_recent(rules, feed or "iex", at, at, RECENT_SIP)
 
 
 def _stocks(view: MarketView, request: Request) -> dict[str, StockSnapshot]:
     at = market_second(instant(request))
-    found = ((symbol, view.market.stock(symbol, at)) for symbol in _symbols(request))
+    found = ((symbol, view.market.stock(symbol, at)) for symbol in symbols_of(request.query_params))
     return {symbol: stock for symbol, stock in found if stock is not None}
-
-
-def _symbols(request: Request) -> list[str]:
-    symbols = text_list(request.query_params, "symbols")
-    if not symbols:
-        msg = "symbols is required"
-        raise BadRequest(msg)
-    return sorted(set(symbols))
-
-
-def _bars(view: MarketView, request: Request) -> list[tuple[str, Bar]]:
-    """Return (symbol, bar) rows in the order asked for: by symbol, then time."""
-    params, at = request.query_params, market_second(instant(request))
-    start = moment(params, "start") or _start_of_day(at)
-    end = moment(params, "end") or at
-    minutes = _minutes(params)
-    newest_first = params.get("sort") == "desc"
-    rows: list[tuple[str, Bar]] = []
-    for symbol in _symbols(request):
-        found = view.market.stock_bars(symbol, minutes, start, end, at)
-        rows += [(symbol, bar) for bar in (reversed(found) if newest_first else found)]
-    return rows
-
-
-def _minutes(params: Mapping[str, str]) -> int:
-    text = params.get("timeframe", "")
-    match = _TIMEFRAME.match(text)
-    if match is None or int(match["count"]) == 0:
-        msg = f"invalid timeframe: {text!r} (1Min to 59Min, 1Hour to 23Hour, 1Day)"
-        raise BadRequest(msg)
-    return int(match["count"]) * _MINUTES[match["unit"]]
-
-
-def _start_of_day(at: datetime) -> datetime:
-    return datetime.combine(market_day(at), datetime.min.time(), tzinfo=MARKET_ZONE)
-
-
-def _snapshot_json(stock: StockSnapshot) -> dict[str, Any]:
-    blocks: tuple[tuple[str, Any, Callable[[Any], dict[str, Any]]], ...] = (
-        ("latestTrade", stock.trade, _trade_json),
-        ("latestQuote", stock.quote, _quote_json),
-        ("minuteBar", stock.minute_bar, _bar_json),
-        ("dailyBar", stock.day_bar, _bar_json),
-        ("prevDailyBar", stock.previous_day_bar, _bar_json),
-    )
-    return {name: encode(block) for name, block, encode in blocks if block is not None}
-
-
-def _bar_json(bar: Bar) -> dict[str, Any]:
-    return {
-        "t": rfc3339(bar.at),
-        "o": bar.open,
-        "h": bar.high,
-        "l": bar.low,
-        "c": bar.close,
-        "v": bar.volume,
-        "n": bar.trades,
-        "vw": bar.vwap,
-    }
-
-
-def _quote_json(quote: Quote) -> dict[str, Any]:
-    return {
-        "t": rfc3339(quote.at),
-        "ax": "V",
-        "ap": quote.ask,
-        "as": quote.ask_size,
-        "bx": "V",
-        "bp": quote.bid,
-        "bs": quote.bid_size,
-        "c": ["R"],
-        "z": "C",
-    }
-
-
-def _trade_json(trade: Trade) -> dict[str, Any]:
-    number = int(trade.at.timestamp() * 1000)
-    return {
-        "t": rfc3339(trade.at),
-        "x": "V",
-        "p": trade.price,
-        "s": trade.size,
-        "c": ["@"],
-        "i": number,
-        "z": "C",
-    }

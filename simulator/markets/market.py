@@ -111,7 +111,11 @@ class Market(Protocol):
     quote_interval_s: int
 
     def underlyings(self) -> Sequence[str]:
-        """Return every underlying with listed options."""
+        """Return every underlying with listed options, indexes included."""
+        ...
+
+    def indexes(self) -> Sequence[str]:
+        """Return those of the underlyings that nobody trades: they have a level, no quote and no volume."""
         ...
 
     def contracts(self, underlying: str, at: datetime) -> Sequence[ListedContract]:
@@ -138,8 +142,25 @@ class Market(Protocol):
         """Return an underlying's snapshot, or None when it is unknown."""
         ...
 
+    def official_close(self, symbol: str, day: date) -> float | None:
+        """Return what expiring contracts of `day` are settled by: the underlying's last price of the regular session.
+
+        None for an unknown underlying or a day without a session here. Not to be asked before that session's close.
+        """
+        ...
+
     def stock_bars(
         self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
     ) -> Sequence[Bar]:
         """Return bars of `minutes` (390 and more: whole days) that start in [start, end] and ended by `at`."""
+        ...
+
+    def option_trades(self, symbol: str, start: datetime, end: datetime, at: datetime) -> Sequence[Trade]:
+        """Return one contract's trades in [start, end] that happened by `at`, in order; none for an unknown one."""
+        ...
+
+    def option_bars(
+        self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime
+    ) -> Sequence[Bar]:
+        """Return one contract's bars, as `stock_bars` does; where nothing traded there is none."""
         ...

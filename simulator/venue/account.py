@@ -1,36 +1,39 @@
 """One account as a state machine: cash, positions, and orders from request to end.
 
-Entry points: `submit`, `cancel`, `replace`, `advance`; each takes `now` and the quotes it may use, and returns
-what happened or why not. There is no clock, IO or randomness in here.
+Entry points: `submit`, `cancel`, `replace`, `advance`; `settle`, `exercise`, `do_not_exercise`. Each takes `now` and
+the quotes it may use, and returns what happened or why not. There is no clock, IO or randomness in here.
 
 1. A client order id is accepted at most once, for ever, whatever became of the first order.
-2. Cash + (contracts × price × 100 of every trade, signed) is constant.
-3. Options buying power = cash − what open buys hold; it is never negative, and neither is a position.
-4. An order that ended never changes again.
+2. Cash and every position are the sum of the activities: starting cash + Σ net_usd, Σ signed_qty.
+3. Options buying power = cash − margin of short options − what open orders hold. Nothing is accepted or traded that
+   would leave it below 0, so only a settlement across expirations can; it is then told as 0.
+4. Stock is never short, and every short option is covered by a long one, by shares, or by cash.
+5. An order that ended never changes again.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 
-from kernel.domain.money import CONTRACT_MULTIPLIER
-from simulator.venue import lifecycle
-from simulator.venue.fills import FillRules, Nbbo, fill_price
-from simulator.venue.identity import uuid_of
+from simulator.venue import expiry, lifecycle
+from simulator.venue.activities import Activity
+from simulator.venue.configuration import Configuration
+from simulator.venue.daybook import Daybook, PriceOf, equity_usd
+from simulator.venue.exercise import check_exercise, check_waiver
+from simulator.venue.fills import Execution, FillRules, is_triggered
+from simulator.venue.funds import check_power, required_usd
+from simulator.venue.instruments import Instrument, instrument_of
+from simulator.venue.ledger import Ledger
 from simulator.venue.lifecycle import Changes, Timing
-from simulator.venue.orders import WORKING_STATUSES, EventKind, Intent, Order, OrderEvent, OrderRequest, Side
-from simulator.venue.permissions import (
-    check_buying_power,
-    check_quantity,
-    check_replaceable,
-    infer_intent,
-    replacement_cost_usd,
-    reserve_price_of,
-)
-from simulator.venue.positions import Position, bought, sold
+from simulator.venue.orders import WORKING_STATUSES, EventKind, Intent, Order, OrderEvent, OrderRequest
+from simulator.venue.permissions import TradingRights, check, check_closable, parts_of
+from simulator.venue.positions import Position
+from simulator.venue.quotes import QuoteOf
 from simulator.venue.refusals import Refusal, invalid, not_found, unprocessable
-
-QuoteOf = Callable[[str], Nbbo]
+from simulator.venue.replacement import check_replaceable, request_after
+from simulator.venue.settlement import Fate, Outcome
+from simulator.venue.standing import Standing
 
 
 class Account:
@@ -40,183 +43,246 @@ class Account:
         """Open an account with `cash_usd`, trading by `fills`."""
         self.account_id = account_id
         self.starting_cash_usd = cash_usd
-        self.cash_usd = cash_usd
         self.fills = fills
-        self.positions: dict[str, Position] = {}
-        self.orders: dict[str, Order] = {}
-        self._open: dict[str, Order] = {}
-        self._by_client_id: dict[str, str] = {}
-        self._events = 0
+        self.configuration = Configuration()
+        self.rights = TradingRights()
+        self.days = Daybook()
+        #: Contracts whose exercise the owner waived.
+        self.waived: set[str] = set()
+        #: The books; only whoever keeps and restores the account reads them from outside.
+        self.ledger = Ledger(account_id, cash_usd)
+
+    @property
+    def cash_usd(self) -> Decimal:
+        """Cash, what is held for orders included."""
+        return self.ledger.portfolio.cash_usd
+
+    @property
+    def realised_usd(self) -> Decimal:
+        """Gain of everything that was closed."""
+        return self.ledger.portfolio.realised_usd
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """What is held, by symbol."""
+        return self.ledger.portfolio.positions
+
+    @property
+    def activities(self) -> Sequence[Activity]:
+        """Everything that moved cash or positions, oldest first, whether the API shows it yet or not."""
+        return self.ledger.portfolio.activities
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """Every order, oldest first; legs are found in their parents."""
+        return self.ledger.book.orders
 
     @property
     def open_orders(self) -> Mapping[str, Order]:
         """The orders that can still trade, oldest first."""
-        return self._open
+        return self.ledger.book.open
+
+    @property
+    def margin_usd(self) -> Decimal:
+        """What the short options need of the cash."""
+        return self.ledger.portfolio.margin_usd
+
+    @property
+    def held_usd(self) -> Decimal:
+        """What open orders hold of the cash."""
+        return self.ledger.book.held_usd
 
     @property
     def options_buying_power_usd(self) -> Decimal:
-        """Cash that no open order holds."""
-        return self.cash_usd - sum((order.held_usd for order in self._open.values()), Decimal(0))
+        """Cash that neither open orders nor short options need."""
+        return max(self.ledger.standing().power_usd, Decimal(0))
+
+    def configure(self, configuration: Configuration) -> None:
+        """Let the owner's settings hold from now on; what is open stays."""
+        self.configuration = configuration
+        self.rights = replace(
+            self.rights,
+            max_level=configuration.max_options_trading_level,
+            is_suspended=configuration.suspend_trade,
+        )
+
+    def order(self, order_id: str) -> Order | None:
+        """Return an order or a leg."""
+        return self.ledger.book.find(order_id)
 
     def by_client_id(self, client_order_id: str) -> Order | None:
-        """Return the order sent under this id."""
-        order_id = self._by_client_id.get(client_order_id)
-        return None if order_id is None else self.orders[order_id]
+        """Return the order or leg sent under this id."""
+        return self.ledger.book.by_client_id(client_order_id)
 
     def held_qty(self, symbol: str) -> int:
-        """Return the contracts held."""
-        return self.positions[symbol].qty if symbol in self.positions else 0
+        """Return the signed quantity held."""
+        return self.ledger.portfolio.qty(symbol)
 
     def available_qty(self, symbol: str) -> int:
-        """Return the contracts held and not promised to an open sell."""
-        selling = (o.open_qty for o in self._open.values() if o.symbol == symbol and o.side is Side.SELL)
-        return self.held_qty(symbol) - sum(selling)
+        """Return the signed quantity held and not promised to an open order, nor to a short call."""
+        return self.ledger.standing().available_qty(symbol)
 
-    def intent_of(self, request: OrderRequest) -> Intent | Refusal:
-        """Tell what a request would do to the position, or why it may not."""
-        return infer_intent(request, self.available_qty(request.symbol))
+    def check_close(self, symbol: str, qty: int) -> Refusal | None:
+        """Return why `qty` of a position cannot be closed now, or None."""
+        return check_closable(instrument_of(symbol), qty, self.ledger.standing())
+
+    def intents_of(self, request: OrderRequest) -> tuple[Intent, ...] | Refusal:
+        """Tell what each part of a request would do to the position, or why it may not."""
+        parts = parts_of(request, self.ledger.standing())
+        return parts if isinstance(parts, Refusal) else tuple(part.intent for part in parts)
 
     def submit(
-        self, request: OrderRequest, *, now: datetime, timing: Timing, quote: Nbbo
+        self, request: OrderRequest, *, now: datetime, timing: Timing, quote_of: QuoteOf
     ) -> OrderEvent | Refusal:
         """Take an order in, holding its buying power, or refuse it."""
-        if request.client_order_id in self._by_client_id:
+        if self.ledger.book.knows(request.client_order_id):
             return invalid("client_order_id must be unique")
-        intent = self.intent_of(request)
-        if isinstance(intent, Refusal):
-            return intent
-        reserve_price = reserve_price_of(request, quote)
-        refusal = self._check_funds(request, reserve_price)
-        if refusal is not None:
-            return refusal
+        judged = self._judge(request, self.ledger.standing(), quote_of)
+        if isinstance(judged, Refusal):
+            return judged
+        intents, required = judged
         order = lifecycle.opened(
             request,
             parent=self.account_id,
-            sequence=len(self.orders) + 1,
-            intent=intent,
-            reserve_price=reserve_price,
+            sequence=self.ledger.next_sequence,
+            intents=intents,
+            reserve_usd=required / request.qty,
             now=now,
             timing=timing,
         )
-        return self._tell(EventKind.ACCEPTED if timing.queued else EventKind.PENDING_NEW, order, now)
+        kind = EventKind.ACCEPTED if timing.queued else EventKind.PENDING_NEW
+        return self.ledger.tell(kind, order, now)
 
     def cancel(self, order_id: str, now: datetime) -> OrderEvent | Refusal:
         """End an open order and release what it holds."""
-        order = self.orders.get(order_id)
+        order = self.order(order_id)
         if order is None:
             return not_found(f"order not found for {order_id}")
+        if order.parent_id is not None:
+            return unprocessable(f"leg order is already in {order.status} state")
         if not order.is_open:
             return unprocessable(f'order is already in "{order.status}" state')
-        return self._tell(EventKind.CANCELED, lifecycle.canceled(order, now), now)
+        return self.ledger.tell(EventKind.CANCELED, lifecycle.canceled(order, now), now)
 
     def replace(
-        self, order_id: str, changes: Changes, *, now: datetime, live_at: datetime
+        self, order_id: str, changes: Changes, *, now: datetime, timing: Timing, quote_of: QuoteOf
     ) -> tuple[OrderEvent, OrderEvent] | Refusal:
         """End a working order in favour of a new one; return the end of the old and the start of the new."""
-        order = self.orders.get(order_id)
+        order = self.order(order_id)
         if order is None:
             return not_found(f"order not found for {order_id}")
-        if changes.client_order_id in self._by_client_id:
+        if self.ledger.book.knows(changes.client_order_id):
             return invalid("client_order_id must be unique")
-        refusal = check_replaceable(order, changes) or self._check_change(order, changes)
+        refusal = check_replaceable(order, changes)
         if refusal is not None:
             return refusal
-        old, new = lifecycle.replaced(order, changes, sequence=len(self.orders) + 1, now=now, live_at=live_at)
-        ended = self._tell(EventKind.REPLACED, old, now)
-        return ended, self._tell(EventKind.PENDING_NEW, new, now)
+        request = request_after(order, changes)
+        judged = self._judge(request, self.ledger.standing(without=order.id), quote_of)
+        if isinstance(judged, Refusal):
+            return judged
+        old, new = lifecycle.replaced(
+            order,
+            changes,
+            reserve_usd=judged[1] / request.qty,
+            sequence=self.ledger.next_sequence,
+            now=now,
+            timing=timing,
+        )
+        ended = self.ledger.tell(EventKind.REPLACED, old, now)
+        return ended, self.ledger.tell(EventKind.PENDING_NEW, new, now)
 
-    def advance(self, now: datetime, *, is_open: bool, quote_of: QuoteOf) -> list[OrderEvent]:
-        """Let time pass: routes arrive, orders expire, and marketable ones trade. `quote_of` tells the present."""
+    def advance(self, now: datetime, *, quote_of: QuoteOf) -> list[OrderEvent]:
+        """Let time pass: routes arrive, orders expire, stops are elected, and marketable orders trade."""
         events: list[OrderEvent] = []
-        for order in list(self._open.values()):
+        for order in list(self.open_orders.values()):
             if now >= order.expires_at:
-                events.append(self._tell(EventKind.EXPIRED, lifecycle.expired(order, now), now))
+                events.append(self.ledger.tell(EventKind.EXPIRED, lifecycle.expired(order, now), now))
             elif now >= order.live_at:
-                events += self._work(order, now, quote_of if is_open else None)
+                events += self._work(order, now, quote_of)
         return events
 
-    def _check_funds(self, request: OrderRequest, reserve_price: Decimal) -> Refusal | None:
-        if request.side is Side.SELL:
-            available, held = self.available_qty(request.symbol), self.held_qty(request.symbol)
-            return check_quantity(request.symbol, request.qty, available=available, held=held)
-        required = reserve_price * CONTRACT_MULTIPLIER * request.qty
-        return check_buying_power(required, self.options_buying_power_usd)
+    def settle(
+        self, ending: Mapping[Instrument, int], *, spot: Decimal, now: datetime, quote_of: QuoteOf
+    ) -> list[OrderEvent]:
+        """End held contracts of one underlying (signed quantities) whose last close it is, at its price `spot`.
 
-    def _check_change(self, order: Order, changes: Changes) -> Refusal | None:
-        if order.side is Side.SELL:
-            available = self.available_qty(order.symbol) + order.open_qty
-            asked = (changes.qty or order.qty) - order.filled_qty
-            held = self.held_qty(order.symbol)
-            return check_quantity(order.symbol, asked, available=available, held=held)
-        required = replacement_cost_usd(order, changes)
-        return check_buying_power(required, self.options_buying_power_usd + order.held_usd)
+        Assigning a short one early is the same with that contract alone. Returns the trades it took, if any.
+        """
+        waived = frozenset(self.waived)
+        self.waived -= {instrument.symbol for instrument in ending}
+        return expiry.settle(self.ledger, ending, spot=spot, waived=waived, now=now, quote_of=quote_of)
 
-    def _work(self, order: Order, now: datetime, quote_of: QuoteOf | None) -> list[OrderEvent]:
+    def exercise(self, symbol: str, *, spot: Decimal, after_close: bool, now: datetime) -> Refusal | None:
+        """Exercise all that is available of a long option at once, or refuse."""
+        instrument = instrument_of(symbol)
+        qty = check_exercise(instrument, self.ledger.standing(), spot=spot, after_close=after_close)
+        if isinstance(qty, Refusal):
+            return qty
+        fate = Fate.PAYS_CASH if instrument.is_cash_settled else Fate.DELIVERS
+        outcome = Outcome(instrument=instrument, qty=qty, fate=fate)
+        expiry.record_outcome(self.ledger, outcome, spot, now)
+        return None
+
+    def do_not_exercise(self, symbol: str) -> Refusal | None:
+        """Let a long option expire at its end whatever it is worth, or refuse."""
+        refusal = check_waiver(instrument_of(symbol), self.ledger.standing())
+        if refusal is None:
+            self.waived.add(symbol)
+        return refusal
+
+    def equity_usd(self, price_of: PriceOf) -> Decimal:
+        """Return cash plus what is held long less what is owed short."""
+        return equity_usd(self.ledger.portfolio, price_of)
+
+    def mark(self, at: datetime, price_of: PriceOf) -> None:
+        """Keep what the account is worth at `at`."""
+        self.days.mark(self.ledger.portfolio, at, price_of)
+
+    def close_day(self, at: datetime, price_of: PriceOf) -> None:
+        """Keep what the account and each position are worth at a close."""
+        self.days.close(self.ledger.portfolio, at, price_of)
+
+    def start_day(self) -> None:
+        """Count the day's gains from the last close."""
+        self.days.start(self.ledger.portfolio)
+
+    def last_equity_usd(self, day: date) -> Decimal:
+        """Return the equity at the last close before `day`; what the account was opened with before the first."""
+        return self.days.last_equity_usd(day) or self.starting_cash_usd
+
+    def _judge(
+        self, request: OrderRequest, standing: Standing, quote_of: QuoteOf
+    ) -> tuple[list[Intent], Decimal] | Refusal:
+        """Return the intents of a request's parts and the buying power it holds, or why it is refused."""
+        parts = parts_of(request, standing)
+        if isinstance(parts, Refusal):
+            return parts
+        refusal = check(request, parts, standing, self.rights)
+        if refusal is not None:
+            return refusal
+        required = required_usd(request, parts, standing, quote_of)
+        refusal = check_power(required, parts, standing)
+        return refusal or ([part.intent for part in parts], required)
+
+    def _work(self, order: Order, now: datetime, quote_of: QuoteOf) -> list[OrderEvent]:
         events: list[OrderEvent] = []
         if order.status not in WORKING_STATUSES:
             order = lifecycle.routed(order, now)
-            events.append(self._tell(EventKind.NEW, order, now))
-        quote = quote_of(order.symbol) if quote_of else None
-        price = fill_price(self.fills.model, order, quote) if quote else None
-        if price is not None:
-            events.append(self._trade(order, price, now))
+            events.append(self.ledger.tell(EventKind.NEW, order, now))
+        if order.stop_price is not None and order.triggered_at is None:
+            if not is_triggered(order, quote_of(order.symbol)):
+                return events
+            order = lifecycle.triggered(order, now)
+            self.ledger.book.keep(order)
+        execution = self.fills.execution(order, quote_of, now)
+        if execution is not None:
+            events.append(self._trade(order, execution, now))
         return events
 
-    def _trade(self, order: Order, price: Decimal, now: datetime) -> OrderEvent:
-        qty = self.fills.quantity(order)
-        if order.side is Side.BUY and not self._can_pay(order, price, qty):
+    def _trade(self, order: Order, execution: Execution, now: datetime) -> OrderEvent:
+        """Trade, unless prices ran beyond what was held for the order and the account cannot pay the rest."""
+        power = self.ledger.power_after(order, execution)
+        if power < 0 and power < self.ledger.standing().power_usd:
             reason = "insufficient options buying power"
-            return self._tell(EventKind.REJECTED, lifecycle.rejected(order, now), now, reason=reason)
-        self._settle(order, price, qty)
-        after = lifecycle.filled(order, qty, price, now)
-        kind = EventKind.PARTIAL_FILL if after.is_open else EventKind.FILL
-        held = self.held_qty(order.symbol)
-        return self._tell(kind, after, now, price=price, qty=qty, position_qty=held)
-
-    def _can_pay(self, order: Order, price: Decimal, qty: int) -> bool:
-        """Only a market order can fail here: the ask may have risen beyond what was held for it."""
-        beyond_held = (price - order.reserve_price) * CONTRACT_MULTIPLIER * qty
-        return beyond_held <= self.options_buying_power_usd
-
-    def _settle(self, order: Order, price: Decimal, qty: int) -> None:
-        held = self.positions.pop(order.symbol, None)
-        amount = price * CONTRACT_MULTIPLIER * qty
-        after: Position | None
-        if order.side is Side.BUY:
-            after, amount = bought(held, order.symbol, qty, price), -amount
-        else:
-            assert held is not None, "a sell was accepted against a position that is gone"
-            after = sold(held, qty)
-        self.cash_usd += amount
-        if after is not None:
-            self.positions[order.symbol] = after
-
-    def _tell(
-        self,
-        kind: EventKind,
-        order: Order,
-        now: datetime,
-        *,
-        price: Decimal | None = None,
-        qty: int | None = None,
-        position_qty: int | None = None,
-        reason: str | None = None,
-    ) -> OrderEvent:
-        """Keep the order as it now is, and return what happened to it."""
-        self.orders[order.id] = order
-        self._by_client_id[order.client_order_id] = order.id
-        if order.is_open:
-            self._open[order.id] = order
-        else:
-            self._open.pop(order.id, None)
-        self._events += 1
-        return OrderEvent(
-            kind=kind,
-            order=order,
-            at=now,
-            execution_id=uuid_of(order.id, f"execution:{self._events}"),
-            price=price,
-            qty=qty,
-            position_qty=position_qty,
-            reason=reason,
-        )
+            return self.ledger.tell(EventKind.REJECTED, lifecycle.rejected(order, now), now, reason=reason)
+        return self.ledger.trade(order, execution, now)

@@ -1,11 +1,13 @@
-"""The steps of an order's life, each a function from the order before to the order after."""
+"""The steps of an order's life, each a function from the order before to the order after; legs go with their parent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from simulator.venue.identity import uuid_of
-from simulator.venue.orders import Intent, Order, OrderRequest, Status
+from simulator.venue.orders import Intent, Order, OrderRequest, Status, TimeInForce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +21,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a replacement asks for; None keeps the old value."""
+    """What a replacement asks for; None keeps the old value. Prices are USD per share."""
 
     qty: int | None = None
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
     client_order_id: str | None = None
 
 
@@ -31,25 +35,29 @@ def opened(
     *,
     parent: str,
     sequence: int,
-    intent: Intent,
-    reserve_price: Decimal,
+    intents: Sequence[Intent],
+    reserve_usd: Decimal,
     now: datetime,
     timing: Timing,
 ) -> Order:
-    """Return the order that `request` becomes; ids follow from `parent`, the client's id and the sequence."""
+    """Return the order that `request` becomes; ids follow from `parent`, the client's id and the sequence.
+
+    `intents` are those of its legs, or its own alone.
+    """
     order_id = uuid_of(request.client_order_id or parent, f"order:{sequence}")
-    return Order(
+    order = Order(
         id=order_id,
         client_order_id=request.client_order_id or uuid_of(order_id, "client_order_id"),
         sequence=sequence,
-        symbol=request.symbol,
+        instrument=request.instrument,
         side=request.side,
         type=request.type,
         time_in_force=request.time_in_force,
-        intent=intent,
+        intent=None if request.legs else intents[0],
         qty=request.qty,
         limit_price=request.limit_price,
-        reserve_price=reserve_price,
+        stop_price=request.stop_price,
+        reserve_usd=reserve_usd,
         status=Status.ACCEPTED if timing.queued else Status.PENDING_NEW,
         created_at=now,
         updated_at=now,
@@ -57,15 +65,132 @@ def opened(
         live_at=timing.live_at,
         expires_at=timing.expires_at,
     )
+    return replace(order, legs=_legs_of(order, request, intents)) if request.legs else order
 
 
 def routed(order: Order, now: datetime) -> Order:
     """Return the order as it reached the market."""
-    return replace(order, status=Status.NEW, updated_at=now)
+    return _with_legs(order, pending_hold_usd=Decimal(0), status=Status.NEW, updated_at=now)
 
 
-def filled(order: Order, qty: int, price: Decimal, now: datetime) -> Order:
-    """Return the order after `qty` contracts traded at `price` USD per share."""
+def triggered(order: Order, now: datetime) -> Order:
+    """Return a stop order that was elected: it works as a market or limit order from now on."""
+    return replace(order, triggered_at=now, updated_at=now)
+
+
+def filled(order: Order, qty: int, prices: Sequence[Decimal], now: datetime) -> Order:
+    """Return the order after `qty` units traded, its parts at `prices` USD per share."""
+    if not order.legs:
+        return _filled(order, qty, prices[0], now)
+    legs = tuple(
+        _filled(leg, qty * leg.ratio_qty, price, now) for leg, price in zip(order.legs, prices, strict=True)
+    )
+    net = sum(
+        (leg.side.sign * leg.ratio_qty * price for leg, price in zip(legs, prices, strict=True) if leg.side),
+        Decimal(0),
+    )
+    return replace(_filled(order, qty, net, now), legs=legs)
+
+
+def canceled(order: Order, now: datetime) -> Order:
+    """Return the order ended by its owner."""
+    return _with_legs(order, status=Status.CANCELED, canceled_at=now, updated_at=now)
+
+
+def expired(order: Order, now: datetime) -> Order:
+    """Return the order ended by the calendar."""
+    return _with_legs(order, status=Status.EXPIRED, expired_at=order.expires_at, updated_at=now)
+
+
+def rejected(order: Order, now: datetime) -> Order:
+    """Return the order turned down after it had been accepted."""
+    return _with_legs(order, status=Status.REJECTED, failed_at=now, updated_at=now)
+
+
+def replaced(
+    order: Order, changes: Changes, *, reserve_usd: Decimal, sequence: int, now: datetime, timing: Timing
+) -> tuple[Order, Order]:
+    """Return the order ended by its replacement, and the replacement; what was filled counts for both.
+
+    Until it reaches the market the replacement holds the larger of both, as either may still be the one that trades.
+    """
+    order_id = uuid_of(order.id, f"replacement:{sequence}")
+    new = replace(
+        order,
+        id=order_id,
+        client_order_id=changes.client_order_id or uuid_of(order_id, "client_order_id"),
+        sequence=sequence,
+        qty=order.qty if changes.qty is None else changes.qty,
+        limit_price=order.limit_price if changes.limit_price is None else changes.limit_price,
+        stop_price=order.stop_price if changes.stop_price is None else changes.stop_price,
+        time_in_force=changes.time_in_force or order.time_in_force,
+        reserve_usd=reserve_usd,
+        pending_hold_usd=order.held_usd,
+        status=Status.PENDING_NEW,
+        created_at=now,
+        updated_at=now,
+        submitted_at=now,
+        live_at=timing.live_at,
+        expires_at=timing.expires_at,
+        replaces=order.id,
+    )
+    new = replace(new, legs=tuple(_replacement_leg(new, leg) for leg in order.legs))
+    old = _with_legs(order, status=Status.REPLACED, replaced_at=now, updated_at=now)
+    return replace(old, replaced_by=new.id), new
+
+
+def _legs_of(order: Order, request: OrderRequest, intents: Sequence[Intent]) -> tuple[Order, ...]:
+    return tuple(
+        _as_leg(
+            replace(order, instrument=leg.instrument, side=leg.side, intent=intent),
+            order,
+            number,
+            leg.ratio_qty,
+        )
+        for number, (leg, intent) in enumerate(zip(request.legs, intents, strict=True))
+    )
+
+
+def _as_leg(leg: Order, parent: Order, number: int, ratio_qty: int) -> Order:
+    leg_id = uuid_of(parent.id, f"leg:{number}")
+    return replace(
+        leg,
+        id=leg_id,
+        client_order_id=uuid_of(leg_id, "client_order_id"),
+        parent_id=parent.id,
+        ratio_qty=ratio_qty,
+        qty=parent.qty * ratio_qty,
+        limit_price=None,
+        reserve_usd=Decimal(0),
+        pending_hold_usd=Decimal(0),
+    )
+
+
+def _replacement_leg(parent: Order, leg: Order) -> Order:
+    number = f"replacement leg:{leg.id}"
+    leg_id = uuid_of(parent.id, number)
+    return replace(
+        parent,
+        id=leg_id,
+        client_order_id=uuid_of(leg_id, "client_order_id"),
+        instrument=leg.instrument,
+        side=leg.side,
+        intent=leg.intent,
+        parent_id=parent.id,
+        ratio_qty=leg.ratio_qty,
+        qty=parent.qty * leg.ratio_qty,
+        filled_qty=leg.filled_qty,
+        filled_cost=leg.filled_cost,
+        filled_at=leg.filled_at,
+        limit_price=None,
+        reserve_usd=Decimal(0),
+        pending_hold_usd=Decimal(0),
+        replaces=leg.id,
+        legs=(),
+    )
+
+
+def _filled(order: Order, qty: int, price: Decimal, now: datetime) -> Order:
     filled_qty = order.filled_qty + qty
     return replace(
         order,
@@ -77,47 +202,5 @@ def filled(order: Order, qty: int, price: Decimal, now: datetime) -> Order:
     )
 
 
-def canceled(order: Order, now: datetime) -> Order:
-    """Return the order ended by its owner."""
-    return replace(order, status=Status.CANCELED, canceled_at=now, updated_at=now)
-
-
-def expired(order: Order, now: datetime) -> Order:
-    """Return the order ended by the calendar."""
-    return replace(order, status=Status.EXPIRED, expired_at=now, updated_at=now)
-
-
-def rejected(order: Order, now: datetime) -> Order:
-    """Return the order turned down after it had been accepted."""
-    return replace(order, status=Status.REJECTED, failed_at=now, updated_at=now)
-
-
-def replaced(
-    order: Order, changes: Changes, *, sequence: int, now: datetime, live_at: datetime
-) -> tuple[Order, Order]:
-    """Return the order ended by its replacement, and the replacement; what was filled counts for both."""
-    order_id = uuid_of(order.id, f"replacement:{sequence}")
-    new = replace(
-        order,
-        id=order_id,
-        client_order_id=changes.client_order_id or uuid_of(order_id, "client_order_id"),
-        sequence=sequence,
-        qty=order.qty if changes.qty is None else changes.qty,
-        limit_price=order.limit_price if changes.limit_price is None else changes.limit_price,
-        reserve_price=reserve_price_after(order, changes),
-        status=Status.PENDING_NEW,
-        created_at=now,
-        updated_at=now,
-        submitted_at=now,
-        live_at=live_at,
-        replaces=order.id,
-    )
-    old = replace(order, status=Status.REPLACED, replaced_at=now, replaced_by=new.id, updated_at=now)
-    return old, new
-
-
-def reserve_price_after(order: Order, changes: Changes) -> Decimal:
-    """Return what the replacement holds per share: a buy its new limit, a sell nothing."""
-    if changes.limit_price is None or order.reserve_price == 0:
-        return order.reserve_price
-    return changes.limit_price
+def _with_legs(order: Order, **changes: Any) -> Order:
+    return replace(order, **changes, legs=tuple(replace(leg, **changes) for leg in order.legs))

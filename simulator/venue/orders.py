@@ -5,8 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from kernel.domain.money import CONTRACT_MULTIPLIER
-from kernel.domain.options import OptionSymbol
+from simulator.venue.instruments import Instrument
 
 
 class Side(StrEnum):
@@ -15,12 +14,26 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
+    @property
+    def sign(self) -> int:
+        """Return +1 for what adds to a position, −1 for what takes from it."""
+        return 1 if self is Side.BUY else -1
+
 
 class OrderType(StrEnum):
     """The types this venue trades."""
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+
+
+class OrderClass(StrEnum):
+    """One instrument, or two to four legs that trade together."""
+
+    SIMPLE = "simple"
+    MLEG = "mleg"
 
 
 class TimeInForce(StrEnum):
@@ -37,6 +50,9 @@ class Intent(StrEnum):
     BUY_TO_CLOSE = "buy_to_close"
     SELL_TO_OPEN = "sell_to_open"
     SELL_TO_CLOSE = "sell_to_close"
+
+
+OPENING = frozenset({Intent.BUY_TO_OPEN, Intent.SELL_TO_OPEN})
 
 
 class Status(StrEnum):
@@ -58,45 +74,79 @@ WORKING_STATUSES = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRequest:
-    """A well-formed request; whether the account may is not yet known. `limit_price` is USD per share."""
+class LegRequest:
+    """One leg as asked for: `ratio_qty` contracts for each unit of the order."""
 
-    symbol: str
-    option: OptionSymbol
+    instrument: Instrument
     side: Side
+    ratio_qty: int
+    intent: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """A well-formed request; whether the account may is not yet known.
+
+    Prices are USD per share. A simple order has `instrument` and `side`; an mleg order has neither but 2 to 4 `legs`,
+    `qty` counts units, and `limit_price` is net: above 0 it is paid, below 0 received.
+    """
+
+    instrument: Instrument | None
+    side: Side | None
     type: OrderType
     time_in_force: TimeInForce
     qty: int
-    limit_price: Decimal | None
-    intent: Intent | None
-    client_order_id: str | None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    intent: Intent | None = None
+    client_order_id: str | None = None
+    legs: tuple[LegRequest, ...] = ()
+
+    @property
+    def order_class(self) -> OrderClass:
+        """Tell a simple order from one with legs."""
+        return OrderClass.MLEG if self.legs else OrderClass.SIMPLE
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Return what it trades."""
+        return tuple(leg.instrument for leg in self.legs) if self.instrument is None else (self.instrument,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order as of its latest change.
+    """An order as of its latest change: simple, the parent of legs, or a leg.
 
-    `live_at`: when it reaches the market. `expires_at`: when it ends by itself.
-    `reserve_price`: USD per share that a buy holds of the buying power; 0 for a sell.
+    `instrument`, `side` and `intent` are None for a parent, which holds its `legs`, each an order of its own with
+    `ratio_qty` contracts per unit; a leg has `parent_id` and no price of its own.
+    `live_at`: when it reaches the market. `expires_at`: when it ends by itself. `triggered_at`: when a stop was elected.
+    `reserve_usd`: buying power that each open unit holds; `pending_hold_usd`: what a replacement holds at least until
+    it reaches the market.
     """
 
     id: str
     client_order_id: str
     sequence: int
-    symbol: str
-    side: Side
+    instrument: Instrument | None
+    side: Side | None
     type: OrderType
     time_in_force: TimeInForce
-    intent: Intent
+    intent: Intent | None
     qty: int
     limit_price: Decimal | None
-    reserve_price: Decimal
     status: Status
     created_at: datetime
     updated_at: datetime
     submitted_at: datetime
     live_at: datetime
     expires_at: datetime
+    stop_price: Decimal | None = None
+    triggered_at: datetime | None = None
+    reserve_usd: Decimal = Decimal(0)
+    pending_hold_usd: Decimal = Decimal(0)
+    legs: "tuple[Order, ...]" = ()
+    parent_id: str | None = None
+    ratio_qty: int = 1
     filled_qty: int = 0
     filled_cost: Decimal = Decimal(0)
     filled_at: datetime | None = None
@@ -108,23 +158,38 @@ class Order:
     replaces: str | None = None
 
     @property
+    def symbol(self) -> str:
+        """Return what it trades; "" for a parent of legs, as Alpaca writes it."""
+        return self.instrument.symbol if self.instrument else ""
+
+    @property
+    def order_class(self) -> OrderClass:
+        """Tell a simple order from a parent or a leg."""
+        return OrderClass.MLEG if self.legs or self.parent_id else OrderClass.SIMPLE
+
+    @property
+    def parts(self) -> "tuple[Order, ...]":
+        """Return what trades: the legs, or the order itself."""
+        return self.legs or (self,)
+
+    @property
     def is_open(self) -> bool:
         """Tell whether anything can still happen to it."""
         return self.status in OPEN_STATUSES
 
     @property
     def open_qty(self) -> int:
-        """Contracts not yet filled; 0 once the order ended."""
+        """Units not yet filled; 0 once the order ended."""
         return self.qty - self.filled_qty if self.is_open else 0
 
     @property
     def held_usd(self) -> Decimal:
         """Buying power this order holds, in USD."""
-        return self.reserve_price * CONTRACT_MULTIPLIER * self.open_qty
+        return max(self.reserve_usd * self.open_qty, self.pending_hold_usd) if self.is_open else Decimal(0)
 
     @property
     def filled_avg_price(self) -> Decimal | None:
-        """Average fill in USD per share; `filled_cost` is the sum of price × qty."""
+        """Average fill in USD per share, net for a parent; `filled_cost` is the sum of price × qty."""
         return self.filled_cost / self.filled_qty if self.filled_qty else None
 
 
@@ -144,7 +209,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
-    """One step in an order's life. `price`, `qty` and `position_qty` (signed, after it) belong to fills."""
+    """One step in an order's life. `price` (net for a parent) and `qty` belong to fills.
+
+    `position_qty` is the signed position after the fill of a simple order; None for legs, whose positions are several.
+    """
 
     kind: EventKind
     order: Order

@@ -1,6 +1,6 @@
 """The venue's "no" as a value: the HTTP status, Alpaca's code, its message and the figures of some bodies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 UNPROCESSABLE = 42210000
@@ -16,7 +16,12 @@ class Refusal:
     http_status: int
     code: int
     message: str
-    figures: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+def refused(http_status: int, code: int, message: str) -> Refusal:
+    """Return a refusal with a code of its own."""
+    return Refusal(http_status=http_status, code=code, message=message)
 
 
 def unprocessable(message: str) -> Refusal:
@@ -29,7 +34,7 @@ def invalid(message: str) -> Refusal:
     return Refusal(http_status=422, code=INVALID, message=message)
 
 
-def forbidden(message: str, **figures: str) -> Refusal:
+def forbidden(message: str, **figures: str | Sequence[str]) -> Refusal:
     """Return a 403: the account may not, or cannot afford to."""
     return Refusal(http_status=403, code=FORBIDDEN, message=message, figures=figures)
 

@@ -22,6 +22,16 @@ def documents() -> list[Path]:
     )
 
 
+def section(text: str, heading: str) -> str:
+    """Return what stands under a heading of the second level; raises ValueError."""
+    return text[text.index(f"\n## {heading}\n") :].split("\n## ", 2)[1]
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Return every fenced block as its kind ("sh", "python", …) and its lines."""
+    return [(match["kind"], match["body"]) for match in _FENCE.finditer(text)]
+
+
 def links(text: str) -> list[str]:
     """Return the targets of links that stay inside the project."""
     targets = (match["target"] for match in _LINK.finditer(_FENCE.sub("", text)))

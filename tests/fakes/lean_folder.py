@@ -39,8 +39,9 @@ def write_lean_day(
     interest: Mapping[str, Iterable[str]] | None = None,
     stock_trades: Iterable[str] = (),
     stock_quotes: Iterable[str] | None = None,
+    daily: Iterable[str] | None = None,
 ) -> Path:
-    """Write one day by the minute and return the folder."""
+    """Write one day by the minute, the underlying's daily bars too if they are given, and return the folder."""
     lower, stamp = symbol.lower(), f"{day:%Y%m%d}"
     options = folder / "option" / "usa" / "minute" / lower
     stocks = folder / "equity" / "usa" / "minute" / lower
@@ -51,7 +52,29 @@ def write_lean_day(
     _zip(stocks / f"{stamp}_trade.zip", {f"{stamp}_{lower}_minute_trade.csv": stock_trades})
     if stock_quotes is not None:
         _zip(stocks / f"{stamp}_quote.zip", {f"{stamp}_{lower}_minute_quote.csv": stock_quotes})
+    if daily is not None:
+        _zip(folder / "equity" / "usa" / "daily" / f"{lower}.zip", {f"{lower}.csv": daily})
     return folder
+
+
+def write_index_day(
+    folder: Path, *, roots: Mapping[str, Mapping[str, Iterable[str]]], levels: Iterable[str], day: date = DAY
+) -> Path:
+    """Write a day of options on SPX: quotes by root and contract, and the index's own rows, which are in dollars."""
+    stamp = f"{day:%Y%m%d}"
+    for root, quotes in roots.items():
+        place = folder / "indexoption" / "usa" / "minute" / root
+        for kind, rows in (("quote", quotes), ("trade", dict.fromkeys(quotes, ()))):
+            named = {f"{stamp}_{root}_minute_{kind}_european_{c}.csv": lines for c, lines in rows.items()}
+            _zip(place / f"{stamp}_{kind}_european.zip", named)
+    _zip(folder / "index/usa/minute/spx" / f"{stamp}_trade.zip", {f"{stamp}_spx_minute_trade.csv": levels})
+    return folder
+
+
+def daily_bar(day: date, close: float, volume: int) -> str:
+    """Return a daily row that traded at one price."""
+    p = _deci_cents(close)
+    return f"{day:%Y%m%d} 00:00,{p},{p},{p},{p},{volume}"
 
 
 def _zip(path: Path, files: Mapping[str, Iterable[str]]) -> None:

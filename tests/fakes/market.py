@@ -62,6 +62,9 @@ class FakeMarket:
     def underlyings(self) -> Sequence[str]:
         return ["SPY"]
 
+    def indexes(self) -> Sequence[str]:
+        return []
+
     def contracts(self, underlying: str, at: datetime) -> Sequence[ListedContract]:
         if underlying != "SPY":
             return []
@@ -101,6 +104,9 @@ class FakeMarket:
             day_bar=_bar(at_eastern("00:00")),
             previous_day_bar=None,
         )
+
+    def official_close(self, symbol: str, day: date) -> float | None:
+        return 520.0 if symbol == "SPY" and self.calendar.session_on(day) else None
 
     def stock_bars(
         self, symbol: str, minutes: int, start: datetime, end: datetime, at: datetime

@@ -153,3 +153,13 @@ def test_nothing_is_known_before_the_first_bar_has_ended() -> None:
 
     assert {row.quote for row in snapshots("AAPL", early)} == {None}
     assert {row.day_bar for row in snapshots("AAPL", early)} == {None}
+
+
+def test_both_recordings_make_one_market_that_tells_what_each_tells_alone() -> None:
+    both = RecordedMarket(LEAN, ["AAPL", "GOOG"], AAPL_NOON.date(), GOOG_ELEVEN.date())
+
+    assert list(both.chain("GOOG", GOOG_ELEVEN)) == snapshots("GOOG", GOOG_ELEVEN)
+    assert list(both.chain("AAPL", AAPL_NOON)) == snapshots("AAPL", AAPL_NOON)
+    days = [session.day for session in both.calendar.sessions]
+    assert days[days.index(AAPL_NOON.date()) + 1] == GOOG_ELEVEN.date()
+    assert both.official_close("AAPL", AAPL_NOON.date()) == 645.57

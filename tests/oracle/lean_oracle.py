@@ -1,6 +1,6 @@
 """Which contract is right at an instant of a recorded day, computed from the raw files alone.
 
-Entry point: `best_contract`. Written from the blueprint's words and the files' format, in plain Python: nothing of the
+Entry points: `best_contract`; `recorded_quote` and `recorded_spot` for what was quoted and traded. Written from the blueprint's words and the files' format, in plain Python: nothing of the
 kernel, the services or the simulator is imported, the numbers of the strategy are written out again, and volatility is
 found by bisection. What it shares with the program is the reading of the recording:
 1. A bar is known at its end. An empty side of a quote stands as it was; a quote is as old as the last bar that ended.
@@ -146,6 +146,25 @@ def best_contract(
         return None
     best, total = min(scored, key=_rank)
     return Choice(best.occ_symbol, total) if total >= SCORE_MIN else None
+
+
+def recorded_quote(folder: Path, underlying: str, symbol: str, at: datetime) -> Quote | None:
+    """Return the quote of a contract, or of the underlying itself, at the start of the second of `at`."""
+    day = at.astimezone(NEW_YORK).date()
+    if symbol == underlying:
+        quotes = _stock_quotes(folder, symbol, day)
+    else:
+        rows = read_recording(folder, underlying, day).quotes.items()
+        quotes = next((found for contract, found in rows if contract.occ_symbol == symbol), [])
+    return _quote_at(quotes, _ms_of(at.replace(microsecond=0), day))
+
+
+def recorded_spot(folder: Path, underlying: str, at: datetime) -> Decimal:
+    """Return the close of the underlying's last minute that ended by `at`."""
+    day = at.astimezone(NEW_YORK).date()
+    bar = _last(read_recording(folder, underlying, day).stock, _ms_of(at, day))
+    assert bar is not None, f"{underlying} had not traded by {at}"
+    return bar.close
 
 
 def risk_budget(strategy: str, equity: Decimal, buying_power: Decimal) -> Decimal:
@@ -305,6 +324,12 @@ def read_recording(folder: Path, symbol: str, day: date) -> Recording:
     stock_file = folder / "equity" / "usa" / "minute" / lower / f"{day:%Y%m%d}_trade.zip"
     stock = [_traded(start_ms + MINUTE_MS, fields) for _, start_ms, fields in _rows(stock_file, day)]
     return Recording(quotes, trades, stock)
+
+
+def _stock_quotes(folder: Path, symbol: str, day: date) -> list[Quote]:
+    path = folder / "equity" / "usa" / "minute" / symbol.lower() / f"{day:%Y%m%d}_quote.zip"
+    rows = _rows(path, day)
+    return [Quote(start + MINUTE_MS, _price(fields[4]), _price(fields[9])) for _, start, fields in rows]
 
 
 def _rows(path: Path, day: date) -> Iterator[tuple[str, int, list[str]]]:

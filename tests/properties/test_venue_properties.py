@@ -7,11 +7,12 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.domain.options import OptionSymbol
 from simulator.venue.account import Account
 from simulator.venue.fills import FillModel, FillRules, Nbbo
+from simulator.venue.instruments import instrument_of
 from simulator.venue.lifecycle import Changes, Timing
 from simulator.venue.orders import EventKind, OrderEvent, OrderRequest, OrderType, Side, TimeInForce
+from simulator.venue.quotes import NO_QUOTE
 from simulator.venue.refusals import Refusal
 
 OPENED_AT = datetime(2026, 6, 10, 14, tzinfo=UTC)
@@ -72,8 +73,7 @@ class Run:
         self, symbol: str, side: Side, limit: Decimal | None, qty: int, client_order_id: str | None
     ) -> None:
         request = OrderRequest(
-            symbol=symbol,
-            option=OptionSymbol.parse(symbol),
+            instrument=instrument_of(symbol),
             side=side,
             type=OrderType.MARKET if limit is None else OrderType.LIMIT,
             time_in_force=TimeInForce.DAY,
@@ -83,7 +83,7 @@ class Run:
             client_order_id=client_order_id,
         )
         timing = Timing(live_at=self.now + timedelta(seconds=1), expires_at=OPENED_AT + timedelta(hours=6))
-        outcome = self.account.submit(request, now=self.now, timing=timing, quote=self.quote_of(symbol))
+        outcome = self.account.submit(request, now=self.now, timing=timing, quote_of=self.quote_of)
         if not isinstance(outcome, Refusal):
             self.accepted_ids.append(outcome.order.client_order_id)
             self.events.append(outcome)
@@ -93,7 +93,9 @@ class Run:
 
     def advance(self, seconds: int, is_open: bool) -> None:
         self.now += timedelta(seconds=seconds)
-        self.events += self.account.advance(self.now, is_open=is_open, quote_of=self.quote_of)
+        self.events += self.account.advance(
+            self.now, quote_of=self.quote_of if is_open else lambda _symbol: NO_QUOTE
+        )
 
     def cancel(self, back: int) -> None:
         outcome = self.account.cancel(self._recent(back), self.now)
@@ -102,7 +104,10 @@ class Run:
 
     def replace(self, back: int, qty: int | None, limit: Decimal | None) -> None:
         changes = Changes(qty=qty, limit_price=limit)
-        outcome = self.account.replace(self._recent(back), changes, now=self.now, live_at=self.now)
+        timing = Timing(live_at=self.now, expires_at=OPENED_AT + timedelta(hours=6))
+        outcome = self.account.replace(
+            self._recent(back), changes, now=self.now, timing=timing, quote_of=self.quote_of
+        )
         if not isinstance(outcome, Refusal):
             self.events += outcome
 

@@ -10,13 +10,24 @@
 import numpy as np
 
 from simulator.markets import pricing
-from simulator.markets.columns import ChainColumns, Floats, Ints, ListingColumns, QuoteColumns, no_bars, take
+from simulator.markets.columns import (
+    BarColumns,
+    ChainColumns,
+    Floats,
+    Ints,
+    ListingColumns,
+    QuoteColumns,
+    no_bars,
+    take,
+)
 from simulator.markets.recorded.day import RecordedDay
 from simulator.markets.recorded.daytime import MINUTE_MS
 
 
-def chain_at(day: RecordedDay, rows: Ints, at_ms: int, *, rate: float, dividend: float) -> ChainColumns:
-    """Return the contracts `rows` as known `at_ms` after midnight."""
+def chain_at(
+    day: RecordedDay, rows: Ints, at_ms: int, *, previous: BarColumns, rate: float, dividend: float
+) -> ChainColumns:
+    """Return the contracts `rows` as known `at_ms` after midnight; `previous` are their bars of the session before."""
     options = day.options
     listing = listing_of(options.listing, rows)
     quote = take(options.quotes.quote, options.quotes.series.last(rows, at_ms))
@@ -33,7 +44,7 @@ def chain_at(day: RecordedDay, rows: Ints, at_ms: int, *, rate: float, dividend:
         trade=take(options.trades.trade, traded),
         day_bar=take(options.trades.day, traded),
         minute_bar=take(options.trades.bar, traded) if by_minute else no_bars(rows.size),
-        previous_day_bar=no_bars(rows.size),
+        previous_day_bar=previous,
         implied_volatility=volatility,
         greeks=pricing.greeks(
             listing.is_call, spot, listing.strike, years, volatility, rate=rate, dividend=dividend

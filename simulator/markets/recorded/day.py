@@ -1,7 +1,9 @@
 """One recorded day in memory: what its files say, each figure with the instant from which it is known."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -10,25 +12,27 @@ from kernel.domain.clock import microseconds
 from kernel.domain.errors import ConfigError
 from kernel.domain.options import OptionSymbol, Right
 from simulator.markets.columns import Ints, ListingColumns
-from simulator.markets.recorded.archive import Recording
+from simulator.markets.recorded.archive import Recording, RootFiles
 from simulator.markets.recorded.daytime import MINUTE_MS, DayTime
 from simulator.markets.recorded.files import (
+    DECI_CENTS,
     Progress,
     Rows,
+    Unit,
+    deci_cents,
     hour_stamp,
+    joined,
     minute_stamp,
     no_rows,
     read_options,
     read_stock,
 )
 from simulator.markets.recorded.series import QuoteSeries, TradeSeries, quote_series, trade_series
-from simulator.markets.sessions import exchange_calendar
 
 #: Columns of the files: closes and sizes of a quote; prices and volume of a trade; contracts of open interest.
 _QUOTE_FIELDS = (4, 5, 9, 10)
 _TRADE_FIELDS = (1, 2, 3, 4, 5)
 _INTEREST_FIELDS = (1,)
-_CALENDAR_DAYS_AROUND = 60
 UNKNOWN = -1
 
 
@@ -61,28 +65,34 @@ class RecordedStock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedDay:
-    """A day; `boundaries_ms` are the instants at which something becomes known, ascending."""
+    """A day; `boundaries_ms` are the instants at which something becomes known, ascending.
+
+    `row_of` finds a contract by its OCC symbol.
+    """
 
     recording: Recording
-    calendar: TradingCalendar
     session: Session
     time: DayTime
     options: RecordedOptions
     stock: RecordedStock
     boundaries_ms: Ints
+    row_of: Mapping[str, int]
+
+    def boundary(self, at: datetime) -> int:
+        """Return the last instant, in milliseconds of the day, at which something became known by `at`."""
+        return int(
+            self.boundaries_ms[np.searchsorted(self.boundaries_ms, self.time.ms(at), side="right") - 1]
+        )
 
 
-def load_day(recording: Recording, progress: Progress) -> RecordedDay:
-    """Read a day's files; raises ConfigError when one cannot be read, holds nothing, or the exchange was closed."""
+def load_day(recording: Recording, calendar: TradingCalendar, progress: Progress) -> RecordedDay:
+    """Read a day's files; `calendar` has its session and reaches to every expiration.
+
+    Raises ConfigError when a file cannot be read or holds nothing.
+    """
+    session = calendar.last_session_on_or_before(recording.day)
     quotes, trades, interest = _read_options(recording, progress)
     contracts = _contracts(quotes, trades, interest)
-    around = timedelta(days=_CALENDAR_DAYS_AROUND)
-    last = max(contract.expiration for contract in contracts)
-    calendar = exchange_calendar(recording.day - around, last + around)
-    session = calendar.session_on(recording.day)
-    if session is None:
-        msg = f"the exchange was closed on {recording.day}; choose another recorded day"
-        raise ConfigError(msg)
     time = DayTime.of(recording.day)
     options = _options(
         recording, contracts=contracts, calendar=calendar, quotes=quotes, trades=trades, interest=interest
@@ -90,20 +100,29 @@ def load_day(recording: Recording, progress: Progress) -> RecordedDay:
     stock = _stock(recording, session)
     known = [options.quotes.series, options.trades.series, stock.quotes.series, stock.trades.series]
     boundaries = np.unique(np.concatenate([series.known_ms for series in known]))
-    return RecordedDay(recording, calendar, session, time, options, stock, boundaries)
+    row_of = {symbol: row for row, symbol in enumerate(options.listing.symbols)}
+    return RecordedDay(recording, session, time, options, stock, boundaries, row_of)
+
+
+def unit_of(recording: Recording) -> Unit:
+    """Return how the underlying's prices are read: an index is told in dollars."""
+    return deci_cents if recording.is_index else int
 
 
 def _read_options(recording: Recording, progress: Progress) -> tuple[Rows, Rows, Rows]:
     stamp = minute_stamp if recording.interval_ms == MINUTE_MS else hour_stamp(recording.day)
-    symbol = recording.symbol
-    quotes = read_options(recording.quotes, symbol, stamp, _QUOTE_FIELDS, progress)
+
+    def read(kind: Callable[[RootFiles], Path], fields: tuple[int, ...]) -> Rows:
+        there = [files for files in recording.roots if kind(files).is_file()]
+        found = [read_options(kind(files), files.root, stamp, fields, progress) for files in there]
+        return joined(found) if found else no_rows(len(fields))
+
+    quotes = read(lambda files: files.quotes, _QUOTE_FIELDS)
     if not quotes.owner.size:
-        msg = f"{recording.quotes} holds no quote of {recording.day}; choose another recorded day"
+        msg = f"{recording.roots[0].quotes} holds no quote of {recording.day}; choose another recorded day"
         raise ConfigError(msg)
-    trades = read_options(recording.trades, symbol, stamp, _TRADE_FIELDS, progress)
-    if not recording.open_interest.is_file():
-        return quotes, trades, no_rows(len(_INTEREST_FIELDS))
-    return quotes, trades, read_options(recording.open_interest, symbol, stamp, _INTEREST_FIELDS, progress)
+    trades = read(lambda files: files.trades, _TRADE_FIELDS)
+    return quotes, trades, read(lambda files: files.open_interest, _INTEREST_FIELDS)
 
 
 def _contracts(*archives: Rows) -> tuple[OptionSymbol, ...]:
@@ -144,7 +163,9 @@ def _options(
 
 def _stock(recording: Recording, session: Session) -> RecordedStock:
     time = DayTime.of(recording.day)
-    trades = read_stock(recording.stock_trades, _TRADE_FIELDS)
+    trades = read_stock(recording.stock_trades, _TRADE_FIELDS, unit=unit_of(recording))
+    if recording.is_index:
+        trades.fields[:, -1] //= DECI_CENTS
     quotes = no_rows(len(_QUOTE_FIELDS))
     if recording.stock_quotes.is_file():
         quotes = read_stock(recording.stock_quotes, _QUOTE_FIELDS)

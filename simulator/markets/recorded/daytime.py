@@ -11,6 +11,7 @@ from simulator.markets.columns import Ints
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
 _US_PER_MS = 1000
 #: About 24 days: later instants know no more than this one does.
 _LAST_MS = 2**31 - 1

@@ -26,6 +26,8 @@ MISSING = -1
 Progress = Callable[[str, float], None]
 #: Reads a row's first field as the start of its bar, or None for a row of another day.
 Stamp = Callable[[str], int | None]
+#: Reads a field of a row as a whole number.
+Unit = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,42 +45,6 @@ class Rows:
 
 def unheard(_file: str, _done: float) -> None:
     """The Progress of a load that nobody watches."""
-
-
-def read_options(path: Path, root: str, stamp: Stamp, fields: Sequence[int], progress: Progress) -> Rows:
-    """Return the wanted `fields` (column numbers) of every contract's rows."""
-    owners: list[OptionSymbol] = []
-    owner: list[int] = []
-    starts: list[int] = []
-    values: list[int] = []
-    for contract, name, text in _members(path, root, progress):
-        owners.append(contract)
-        try:
-            count = _read_rows(text.splitlines(), stamp, fields, starts, values)
-        except (ValueError, IndexError) as e:
-            raise _unreadable(path, f"{name} holds a row that is no row of prices") from e
-        owner.extend([len(owners) - 1] * count)
-    return _rows(owners, owner, starts, values, len(fields))
-
-
-def read_stock(path: Path, fields: Sequence[int]) -> Rows:
-    """Return the wanted `fields` of an underlying's minutes."""
-    starts: list[int] = []
-    values: list[int] = []
-    with _open(path) as archive:
-        for name in archive.namelist():
-            try:
-                _read_rows(
-                    archive.read(name).decode("ascii").splitlines(), minute_stamp, fields, starts, values
-                )
-            except (ValueError, IndexError) as e:
-                raise _unreadable(path, f"{name} holds a row that is no row of prices") from e
-    return _rows([], [0] * len(starts), starts, values, len(fields))
-
-
-def no_rows(width: int) -> Rows:
-    """Return an archive without rows, of `width` fields."""
-    return _rows([], [], [], [], width)
 
 
 def minute_stamp(text: str) -> int:
@@ -99,8 +65,70 @@ def hour_stamp(day: date) -> Stamp:
     return read
 
 
+def day_stamp(text: str) -> int:
+    """Read the first field of a daily file, `20140606 00:00`, as the day's ordinal."""
+    return date.fromisoformat(text[:8]).toordinal()
+
+
+def deci_cents(text: str) -> int:
+    """Read a price in dollars, as the files of an index have it (a volume beside it is scaled alike)."""
+    return round(float(text) * DECI_CENTS)
+
+
+def read_options(path: Path, root: str, stamp: Stamp, fields: Sequence[int], progress: Progress) -> Rows:
+    """Return the wanted `fields` (column numbers) of every contract's rows."""
+    owners: list[OptionSymbol] = []
+    owner: list[int] = []
+    starts: list[int] = []
+    values: list[int] = []
+    for contract, name, text in _members(path, root, progress):
+        owners.append(contract)
+        try:
+            count = _read_rows(text.splitlines(), stamp, fields, starts, values)
+        except (ValueError, IndexError) as e:
+            raise _unreadable(path, f"{name} holds a row that is no row of prices") from e
+        owner.extend([len(owners) - 1] * count)
+    return _rows(owners, owner, starts, values, len(fields))
+
+
+def read_stock(path: Path, fields: Sequence[int], stamp: Stamp = minute_stamp, unit: Unit = int) -> Rows:
+    """Return the wanted `fields` of an underlying's bars; `unit` reads a price as deci-cents."""
+    starts: list[int] = []
+    values: list[int] = []
+    with _open(path) as archive:
+        for name in archive.namelist():
+            try:
+                lines = archive.read(name).decode("ascii").splitlines()
+                _read_rows(lines, stamp, fields, starts, values, unit=unit)
+            except (ValueError, IndexError) as e:
+                raise _unreadable(path, f"{name} holds a row that is no row of prices") from e
+    return _rows([], [0] * len(starts), starts, values, len(fields))
+
+
+def joined(archives: Sequence[Rows]) -> Rows:
+    """Return several archives' rows as one; there is at least one, and no two name the same contract."""
+    firsts = np.cumsum([0, *(len(rows.owners) for rows in archives)])
+    return Rows(
+        owners=tuple(contract for rows in archives for contract in rows.owners),
+        owner=np.concatenate([rows.owner + first for rows, first in zip(archives, firsts[:-1], strict=True)]),
+        starts_ms=np.concatenate([rows.starts_ms for rows in archives]),
+        fields=np.concatenate([rows.fields for rows in archives]),
+    )
+
+
+def no_rows(width: int) -> Rows:
+    """Return an archive without rows, of `width` fields."""
+    return _rows([], [], [], [], width)
+
+
 def _read_rows(
-    lines: Iterable[str], stamp: Stamp, fields: Sequence[int], starts: list[int], values: list[int]
+    lines: Iterable[str],
+    stamp: Stamp,
+    fields: Sequence[int],
+    starts: list[int],
+    values: list[int],
+    *,
+    unit: Unit = int,
 ) -> int:
     """Append the rows' starts and fields; return how many there were."""
     before = len(starts)
@@ -109,7 +137,7 @@ def _read_rows(
         start = stamp(parts[0])
         if start is not None:
             starts.append(start)
-            values.extend([int(parts[field] or MISSING) for field in fields])
+            values.extend([unit(parts[field]) if parts[field] else MISSING for field in fields])
     return len(starts) - before
 
 

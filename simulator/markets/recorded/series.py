@@ -98,6 +98,8 @@ def trade_series(
 def _so_far(series: Series, bar: BarColumns, day_us: int) -> BarColumns:
     """Return the day's bar at the end of each entry."""
     first, high, low, paid = (np.full_like(bar.open, np.nan) for _ in range(4))
+    # An index has no volume: its bars weigh alike.
+    weight = np.maximum(bar.volume, 1)
     volume, trades = np.zeros_like(bar.volume), np.zeros_like(bar.trades)
     for part in _parts(series.owner):
         first[part] = bar.open[part.start]
@@ -105,7 +107,7 @@ def _so_far(series: Series, bar: BarColumns, day_us: int) -> BarColumns:
         low[part] = np.minimum.accumulate(bar.low[part])
         volume[part] = np.cumsum(bar.volume[part])
         trades[part] = np.cumsum(bar.trades[part])
-        paid[part] = np.cumsum(bar.vwap[part] * bar.volume[part])
+        paid[part] = np.cumsum(bar.vwap[part] * weight[part]) / np.cumsum(weight[part])
     return BarColumns(
         at_us=np.where(series.owner == _NOBODY, 0, day_us),
         open=first,
@@ -114,7 +116,7 @@ def _so_far(series: Series, bar: BarColumns, day_us: int) -> BarColumns:
         close=bar.close,
         volume=volume,
         trades=trades,
-        vwap=np.round(paid / np.maximum(volume, 1), _VWAP_DIGITS),
+        vwap=np.round(paid, _VWAP_DIGITS),
     )
 
 

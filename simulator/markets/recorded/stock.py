@@ -31,10 +31,9 @@ def snapshot_at(day: RecordedDay, at_ms: int) -> StockSnapshot:
     )
 
 
-def day_bars(day: RecordedDay, start: datetime, end: datetime, at: datetime) -> Sequence[Bar]:
-    """Return the day's bar once the session is over, if it starts in [start, end]."""
-    bar = bar_at(day.stock.regular.day, int(day.stock.regular.series.last(_ONLY, day.time.ms(at))[0]))
-    return [bar] if bar and day.session.closes_at <= at and start <= bar.at <= end else []
+def session_bar(day: RecordedDay) -> Bar | None:
+    """Return the regular session's bar once it is over, None where it saw no trade."""
+    return bar_at(day.stock.regular.day, day.stock.regular.series.owner.size - 1)
 
 
 def minute_bars(
@@ -54,15 +53,15 @@ def minute_bars(
 
 
 def _joined(bar: BarColumns, part: Ints, starts_us: int) -> Bar:
-    volume = int(bar.volume[part].sum())
-    paid = float((bar.vwap[part] * bar.volume[part]).sum())
+    # An index has no volume: its bars weigh alike.
+    weight = np.maximum(bar.volume[part], 1)
     return Bar(
         at=moment(starts_us),
         open=float(bar.open[part[0]]),
         high=float(bar.high[part].max()),
         low=float(bar.low[part].min()),
         close=float(bar.close[part[-1]]),
-        volume=volume,
+        volume=int(bar.volume[part].sum()),
         trades=part.size,
-        vwap=round(paid / max(volume, 1), _VWAP_DIGITS),
+        vwap=round(float(np.average(bar.vwap[part], weights=weight)), _VWAP_DIGITS),
     )

@@ -28,6 +28,8 @@ _ROUND_STEPS = 5
 _NOISE = 0.5
 _OPEN_INTEREST_DAYS = 6.0
 _SECOND_US = 1_000_000
+#: No trade is further from the value than this share of the half spread.
+_SPREAD_PAID = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +66,7 @@ class Flow:
         second = np.minimum(np.searchsorted(self.done, share), self.done.size - 1)
         at_us = microseconds(self.path.session.opens_at) + second * _SECOND_US
         value = self.surface.value(self.path.price_usd[second], at_us)
-        price = value + 0.8 * self.taste * self.surface.half_spread(value)
-        price = np.maximum(np.round(price, 2), 0.01)
+        price = self._paid(value)
         there = count > 0
         return TradeColumns(
             at_us=np.where(there, at_us, 0),
@@ -93,30 +94,35 @@ class Flow:
         return last, bar
 
     def _range(self, second: int) -> tuple[Floats, Floats]:
-        """Return values at the underlying's lowest and highest price so far, as the session's range."""
+        """Return trade prices at the underlying's lowest and highest price so far, as the session's range."""
         so_far = self.path.price_usd[: second + 1]
         low, high = float(so_far.min()), float(so_far.max())
         opens_us = microseconds(self.path.session.opens_at)
         is_call = self.surface.listing.is_call
         best = self.surface.value(np.where(is_call, high, low), opens_us)
         worst = self.surface.value(np.where(is_call, low, high), opens_us + second * _SECOND_US)
-        return np.maximum(np.round(worst, 2), 0.01), np.maximum(np.round(best, 2), 0.01)
+        return self._paid(worst), self._paid(best)
+
+    def _paid(self, value: Floats) -> Floats:
+        """Return what a trade is done at when the contract is worth `value`; it rises with the value."""
+        price = value + _SPREAD_PAID * self.taste * self.surface.half_spread(value)
+        return np.maximum(self.surface.on_ticks(price, np.rint), self.surface.name.ticks_usd[0])
 
 
 def flow_of(seed: int, surface: Surface, path: Path, reference_usd: float) -> Flow:
     """Return the flow of a session; `reference_usd` is the previous close, around which the interest lies."""
     name, listing, day = surface.name, surface.listing, path.session.day
-    noise = np.exp(_NOISE * ndtri(uniforms(listing.keys, seed, day, "volume")))
+    noise = np.exp(_NOISE * ndtri(uniforms(listing.keys, seed, name.symbol, day, "volume")))
     volume = np.maximum(usual_volume(name, listing, reference_usd, np.datetime64(day)) * noise, 0.2)
-    size = np.ceil(1 + 7 * uniforms(listing.keys, seed, "size") ** 3).astype(np.int64)
+    size = np.ceil(1 + 7 * uniforms(listing.keys, seed, name.symbol, "size") ** 3).astype(np.int64)
     return Flow(
         surface=surface,
         path=path,
         done=activity(path.price_usd.size - 1),
         trades=volume / size,
         size=size,
-        phase=uniforms(listing.keys, seed, day, "phase") * 0.999,
-        taste=2 * uniforms(listing.keys, seed, day, "taste") - 1,
+        phase=uniforms(listing.keys, seed, name.symbol, day, "phase") * 0.999,
+        taste=2 * uniforms(listing.keys, seed, name.symbol, day, "taste") - 1,
     )
 
 
@@ -135,5 +141,5 @@ def open_interest(seed: int, surface: Surface, reference_usd: float, day: np.dat
     """Return open contracts: several usual days' volume."""
     listing = surface.listing
     usual = usual_volume(surface.name, listing, reference_usd, day)
-    spread = np.exp(0.6 * ndtri(uniforms(listing.keys, seed, "interest")))
+    spread = np.exp(0.6 * ndtri(uniforms(listing.keys, seed, surface.name.symbol, "interest")))
     return np.asarray(_OPEN_INTEREST_DAYS * usual * spread).astype(np.int64)

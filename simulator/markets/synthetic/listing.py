@@ -1,7 +1,7 @@
 """Which contracts are listed on a day: expirations, strikes, symbols.
 
-1. Weekly expirations fall on the name's weekdays for the first two weeks and on Fridays up to 60 days; one that meets
-   a holiday falls on the session before it.
+1. Weekly expirations fall on the name's weekdays for the first two weeks and on Fridays up to 60 days, monthly ones on
+   third Fridays for as long as the name lists; one that meets a holiday falls on the session before it.
 2. Strikes surround the previous close by about three standard deviations of the time left.
 """
 
@@ -18,14 +18,14 @@ from simulator.markets.columns import Bools, Floats, Ints, ListingColumns
 from simulator.markets.synthetic.chance import Keys
 from simulator.markets.synthetic.universe import Underlying
 
-DAYS_LISTED = 60
+_DAYS_OF_WEEKLIES = 60
 _DAYS_OF_ALL_WEEKLIES = 14
 _FRIDAY = 4
 _DEVIATIONS = 3.0
 _STEPS_MIN = 14
-_STEPS_MAX = 26
-#: Beyond these days strikes stand twice as far apart.
+#: Beyond these days strikes stand twice as far apart, and beyond those five times.
 _DAYS_OF_NEAR_STRIKES = 30
+_DAYS_OF_MIDDLE_STRIKES = 90
 #: Day of the month on which a third Friday can fall.
 _THIRD_FRIDAY = range(15, 22)
 
@@ -56,7 +56,7 @@ def listed(
 ) -> Listing:
     """Return what `session` lists, given the previous close, less what expired before `today`."""
     contracts = [
-        OptionSymbol(name.symbol, expiration, right, Decimal(round(strike * 1000)) / 1000)
+        OptionSymbol(name.root, expiration, right, Decimal(round(strike * 1000)) / 1000)
         for expiration in expirations(name, session.day, calendar)
         if expiration >= today
         for right in (Right.CALL, Right.PUT)
@@ -86,10 +86,10 @@ def listing_of(contracts: list[OptionSymbol], calendar: TradingCalendar) -> List
 def expirations(name: Underlying, day: date, calendar: TradingCalendar) -> list[date]:
     """Return the expirations listed on `day`, itself included, in order."""
     found = set()
-    for ahead in range(DAYS_LISTED + 1):
+    for ahead in range(name.days_listed + 1):
         nominal = day + timedelta(days=ahead)
         weekdays = name.expires_on if ahead <= _DAYS_OF_ALL_WEEKLIES else (_FRIDAY,)
-        if nominal.weekday() in weekdays:
+        if nominal.weekday() in weekdays and (ahead <= _DAYS_OF_WEEKLIES or is_monthly(nominal)):
             found.add(calendar.last_session_on_or_before(nominal).day)
     return sorted(expiration for expiration in found if expiration >= day)
 
@@ -102,7 +102,7 @@ def is_monthly(expiration: date) -> bool:
 
 def is_alive(name: Underlying, contract: OptionSymbol, today: date, calendar: TradingCalendar) -> bool:
     """Tell whether the name lists contracts like this one and its day is not over; it ends at midnight."""
-    last = today + timedelta(days=DAYS_LISTED)
+    last = today + timedelta(days=name.days_listed)
     on_step = contract.strike % Decimal(str(name.strike_step_usd)) == 0
     return (
         on_step and today <= contract.expiration <= last and _expires_on(name, contract.expiration, calendar)
@@ -118,9 +118,10 @@ def _expires_on(name: Underlying, day: date, calendar: TradingCalendar) -> bool:
 
 
 def _strikes(name: Underlying, reference_usd: float, days: int) -> list[float]:
-    step = name.strike_step_usd * (1 if days <= _DAYS_OF_NEAR_STRIKES else 2)
+    spacing = 1 if days <= _DAYS_OF_NEAR_STRIKES else 2 if days <= _DAYS_OF_MIDDLE_STRIKES else 5
+    step = name.strike_step_usd * spacing
     reach = _DEVIATIONS * name.volatility * np.sqrt((days + 2) / 365) * reference_usd / step
-    steps = int(min(max(reach, _STEPS_MIN), _STEPS_MAX))
+    steps = int(min(max(reach, _STEPS_MIN), name.strikes_each_way))
     middle = round(reference_usd / step)
     return [(middle + i) * step for i in range(-steps, steps + 1) if middle + i > 0]
 

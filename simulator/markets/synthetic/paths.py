@@ -1,17 +1,17 @@
 """Where an underlying trades, second by second.
 
-Entry points: `PathMaker.path`, `PathMaker.levels`.
+Entry points: `PathMaker.path`, `PathMaker.close_usd`.
 1. A session's path depends on seed, symbol and date alone; it does not matter which day the market was opened at.
 2. Closes wander around the name's usual price: a slowly forgotten random walk plus waves, so that trends of several
-   weeks come and go with pullbacks in them.
-3. Within a session the path leads from an overnight gap to the close along a profile (a breakout after a quiet
-   opening, a steady drift, or a late move) with noise around it, livelier at the open and the close.
+   weeks come and go with pullbacks in them (see `factors`).
+3. Within a session the path leads from an overnight gap (and that of earnings) to the close along a profile (a breakout
+   after a quiet opening, a steady drift, or a late move) with noise around it, livelier at the open and the close.
+4. A jump happens within a second; the market's jump happens to every name in the same one.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import accumulate
 
 import numpy as np
 
@@ -19,16 +19,10 @@ from kernel.domain.calendar import Session
 from simulator.markets.columns import Floats, Ints
 from simulator.markets.sessions import SessionIndex, length_s
 from simulator.markets.synthetic.chance import generator
+from simulator.markets.synthetic.factors import MARKET, SESSIONS_PER_YEAR, Factors, index_of
 from simulator.markets.synthetic.universe import Underlying
 
 MINUTE_S = 60
-_SESSIONS_PER_YEAR = 252
-_FIRST_DAY = np.datetime64("1990-01-01")
-_LAST_DAY = np.datetime64("2070-01-01")
-#: What a close keeps of the one before (half forgotten after 23 sessions).
-_MEMORY = 0.97
-#: Length in sessions and size in daily deviations: a season's trend, and the dips within it.
-_WAVES = ((90.0, 4.5), (14.0, 1.4))
 _GAP_SHARE = 0.3
 _GAP_NOISE = 0.2
 _INTRADAY_NOISE = 0.7
@@ -37,6 +31,7 @@ _STEADY_SHARE = 0.8
 _DRIFT_SURGE = 0.3
 #: Sessions are whole or half days.
 _LENGTHS_KEPT = 4
+_SHARED_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,44 +44,51 @@ class Path:
 
 
 class PathMaker:
-    """Draws paths; keeps nothing but each name's closes."""
+    """Draws paths; keeps nothing but the noise that a session's names share."""
 
-    def __init__(self, seed: int, sessions: SessionIndex) -> None:
+    def __init__(self, seed: int, sessions: SessionIndex, factors: Factors) -> None:
         self._seed = seed
         self._sessions = sessions
-        self._levels: dict[str, Floats] = {}
+        self._factors = factors
+        self._shared = lru_cache(_SHARED_KEPT)(self._draw_shared)
 
     def close_usd(self, name: Underlying, day: date) -> float:
         """Return the unrounded level of `day`'s close."""
-        return float(np.exp(self._level(name, day)))
+        return float(np.exp(self._factors.level(name, day)))
 
     def path(self, name: Underlying, session: Session) -> Path:
         """Return the session's path."""
         before = self._sessions.previous(session)
-        start = self._level(name, before.day if before else session.day)
-        end = self._level(name, session.day)
+        start = self._factors.level(name, before.day if before else session.day)
+        end = self._factors.level(name, session.day)
+        jumps, gap = self._events(name, session)
         chance = generator(self._seed, name.symbol, session.day, "path")
-        daily = name.volatility / np.sqrt(_SESSIONS_PER_YEAR)
-        gap = _GAP_SHARE * (end - start) + _GAP_NOISE * daily * chance.standard_normal()
+        daily = name.volatility / np.sqrt(SESSIONS_PER_YEAR)
+        usual = end - start - gap - jumps[-1]
+        overnight = _GAP_SHARE * usual + _GAP_NOISE * daily * chance.standard_normal()
         seconds = length_s(session)
-        way = _profile(chance, seconds) * (end - start - gap)
-        noise = _INTRADAY_NOISE * daily * _bridge(chance, seconds)
-        prices = np.round(np.exp(start + gap + way + noise), 2)
+        way = _profile(chance, seconds) * (usual - overnight)
+        noise = _INTRADAY_NOISE * daily * self._noise(chance, name, session)
+        prices = np.round(np.exp(start + gap + overnight + way + jumps + noise), 2)
         return Path(session, prices, _volumes(chance, name, prices, way))
 
-    def _level(self, name: Underlying, day: date) -> float:
-        if name.symbol not in self._levels:
-            self._levels[name.symbol] = self._draw_levels(name)
-        return float(self._levels[name.symbol][np.busday_count(_FIRST_DAY, np.datetime64(day))])
+    def _events(self, name: Underlying, session: Session) -> tuple[Floats, float]:
+        """Return the jumps up to each second, in log price, and the gap of earnings."""
+        moves, day = self._factors.moves(name), index_of(session.day)
+        second = np.arange(length_s(session) + 1)
+        own_at = generator(self._seed, name.symbol, session.day, "jump").integers(1, second.size)
+        own = np.where(second >= own_at, moves.own_jump[day], 0.0)
+        shared = np.where(second >= self._shared(session)[0], moves.market_jump[day], 0.0)
+        return np.asarray(own + shared), float(moves.gap[day])
 
-    def _draw_levels(self, name: Underlying) -> Floats:
-        chance = generator(self._seed, name.symbol, "closes")
-        days = np.arange(int(np.busday_count(_FIRST_DAY, _LAST_DAY)))
-        daily = name.volatility / np.sqrt(_SESSIONS_PER_YEAR)
-        steps = chance.standard_normal(days.size).tolist()
-        walk = np.array(list(accumulate(steps, lambda kept, step: _MEMORY * kept + step)))
-        waves = sum(size * np.sin(2 * np.pi * (days / length + chance.random())) for length, size in _WAVES)
-        return np.asarray(np.log(name.price_usd) + daily * (walk + waves))
+    def _noise(self, chance: np.random.Generator, name: Underlying, session: Session) -> Floats:
+        own, share = _bridge(chance, length_s(session)), name.market_share
+        return np.asarray(share * self._shared(session)[1] + np.sqrt(1 - share**2) * own)
+
+    def _draw_shared(self, session: Session) -> tuple[int, Floats]:
+        """Return the second of the market's jump (should there be one) and its noise."""
+        chance, seconds = generator(self._seed, MARKET, session.day, "path"), length_s(session)
+        return int(chance.integers(1, seconds + 1)), _bridge(chance, seconds)
 
 
 @lru_cache(_LENGTHS_KEPT)

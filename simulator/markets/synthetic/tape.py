@@ -1,13 +1,14 @@
 """The underlyings' side of a synthetic market, with the caches that keep it quick."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from kernel.domain.calendar import Session
 from simulator.markets.market import Bar, StockSnapshot
 from simulator.markets.sessions import SessionIndex
 from simulator.markets.synthetic import stocks
+from simulator.markets.synthetic.factors import Factors
 from simulator.markets.synthetic.paths import PathMaker
 from simulator.markets.synthetic.universe import Underlying
 
@@ -22,9 +23,9 @@ DAY_MINUTES = 390
 class StockTape:
     """Answers for the underlyings themselves."""
 
-    def __init__(self, seed: int, sessions: SessionIndex) -> None:
+    def __init__(self, seed: int, sessions: SessionIndex, factors: Factors) -> None:
         self._sessions = sessions
-        self._maker = PathMaker(seed, sessions)
+        self._maker = PathMaker(seed, sessions, factors)
         self.path = lru_cache(_PATHS_KEPT)(self._maker.path)
         self._day_bar = lru_cache(_DAY_BARS_KEPT)(self._make_day_bar)
         self._bars = lru_cache(_BARS_KEPT)(self._make_bars)
@@ -34,6 +35,11 @@ class StockTape:
         before = self._sessions.previous(session)
         return round(self._maker.close_usd(name, before.day if before else session.day), 2)
 
+    def official_close(self, name: Underlying, day: date) -> float | None:
+        """Return the last price of `day`'s session in USD on cents, None where there was no session."""
+        session = self._sessions.calendar.session_on(day)
+        return float(self.path(name, session).price_usd[-1]) if session else None
+
     def snapshot(self, name: Underlying, at: datetime) -> StockSnapshot:
         """Return the underlying's snapshot."""
         session = self._sessions.current(at)
@@ -41,7 +47,7 @@ class StockTape:
         path = self.path(name, session)
         return StockSnapshot(
             symbol=name.symbol,
-            quote=stocks.quote(path, at),
+            quote=None if name.is_index else stocks.quote(path, at),
             trade=stocks.trade(path, at),
             minute_bar=stocks.minute_bar(path, at),
             day_bar=stocks.day_bar(path, at),

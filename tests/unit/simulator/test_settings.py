@@ -1,8 +1,11 @@
 """Settings come from the command line, then SIMULATOR_* variables, then defaults."""
 
+from datetime import date
+
 import pytest
 
 from kernel.domain.errors import ConfigError
+from simulator.markets.days import Days
 from simulator.settings import read_settings
 from simulator.venue.fills import FillModel
 
@@ -21,6 +24,17 @@ def test_the_environment_sets_what_is_not_given(monkeypatch: pytest.MonkeyPatch)
     assert (settings.equity, settings.fill_model, settings.latency_ms) == (1000, FillModel.MID, (1.0, 2.5))
 
 
+@pytest.mark.parametrize("given", ["2014-06-06", date(2014, 6, 6)])
+def test_one_day_is_a_span_of_its_own(given: str | date) -> None:
+    assert read_settings({"date": given}).date == Days(date(2014, 6, 6), date(2014, 6, 6))
+
+
+def test_days_in_a_row_are_the_first_and_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMULATOR_DATE", "2014-06-06..2014-06-09")
+
+    assert str(read_settings({}).date) == "2014-06-06..2014-06-09"
+
+
 def test_one_latency_is_a_range_of_its_own() -> None:
     assert read_settings({"latency_ms": "30"}).latency_ms == (30.0, 30.0)
 
@@ -37,6 +51,8 @@ def test_one_latency_is_a_range_of_its_own() -> None:
         {"port": 70_000},
         {"partial_fills": 101},
         {"colour": "red"},
+        {"date": "friday"},
+        {"date": "2014-06-09..2014-06-06"},
     ],
 )
 def test_a_wrong_setting_is_named(given: dict[str, object]) -> None:

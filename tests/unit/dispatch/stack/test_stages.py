@@ -84,3 +84,21 @@ def test_every_worker_of_a_stage_has_its_own_name_port_and_log(
     assert [spec.environment["DISPATCH_HTTP_PORT"] for spec in asked] == [str(part.port) for part in parts]
     assert {spec.environment["KAFKA_BOOTSTRAP_SERVERS"] for spec in asked} == {"127.0.0.1:1"}
     assert len({spec.log_path for spec in asked}) == 4
+
+
+def test_the_venue_of_a_run_folder_has_been_met_before_unless_its_market_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments: list[dict[str, str]] = []
+
+    def start(spec: ProcessSpec) -> None:
+        environments.append(dict(spec.environment))
+
+    monkeypatch.setattr(ChildProcess, "start", start)
+    for chosen in ({}, {"equity": 5000, "speed": 10}, {"seed": 4}, {"market": "lean:/data"}):
+        options = StackOptions(run_folder=tmp_path, **chosen)
+        stages.start_venue(options, RunFolder(tmp_path))
+    files = [Path(environment["SIMULATOR_STATE"]) for environment in environments]
+    assert files[0] == files[1]
+    assert len(set(files)) == 3
+    assert {file.parent for file in files} == {tmp_path / "venue"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kernel.domain.options import OptionSymbol
 from simulator.venue.account import Account
 from simulator.venue.fills import FillRules, Nbbo
+from simulator.venue.instruments import instrument_of
 from simulator.venue.lifecycle import Changes, Timing
 from simulator.venue.orders import (
     EventKind,
@@ -20,6 +20,7 @@ from simulator.venue.orders import (
     Status,
     TimeInForce,
 )
+from simulator.venue.quotes import NO_QUOTE
 from simulator.venue.refusals import Refusal
 
 CALL, PUT = "SPY260612C00520000", "SPY260612P00520000"
@@ -46,14 +47,14 @@ def a_request(**overrides: Any) -> OrderRequest:
     }
     if fields["type"] is OrderType.MARKET:
         fields["limit_price"] = None
-    return OrderRequest(option=OptionSymbol.parse(fields["symbol"]), **fields)
+    return OrderRequest(instrument=instrument_of(fields.pop("symbol")), **fields)
 
 
 def submit(
     account: Account, *, queued: bool = False, quote: Nbbo = QUOTE, **overrides: Any
 ) -> OrderEvent | Refusal:
     timing = Timing(live_at=LIVE_AT, expires_at=CLOSES_AT, queued=queued)
-    return account.submit(a_request(**overrides), now=NOW, timing=timing, quote=quote)
+    return account.submit(a_request(**overrides), now=NOW, timing=timing, quote_of=lambda _symbol: quote)
 
 
 def accepted(account: Account, **overrides: Any) -> str:
@@ -62,10 +63,8 @@ def accepted(account: Account, **overrides: Any) -> str:
     return outcome.order.id
 
 
-def advance(
-    account: Account, now: datetime = LIVE_AT, *, is_open: bool = True, quote: Nbbo = QUOTE
-) -> list[EventKind]:
-    return [event.kind for event in account.advance(now, is_open=is_open, quote_of=lambda _symbol: quote)]
+def advance(account: Account, now: datetime = LIVE_AT, *, quote: Nbbo = QUOTE) -> list[EventKind]:
+    return [event.kind for event in account.advance(now, quote_of=lambda _symbol: quote)]
 
 
 def with_position(qty: int, cash: int = 100_000) -> Account:
@@ -94,7 +93,7 @@ def test_a_queued_order_is_told_as_accepted_and_waits_for_the_session() -> None:
     outcome = submit(account, queued=True)
     assert isinstance(outcome, OrderEvent)
     assert (outcome.kind, outcome.order.status) == (EventKind.ACCEPTED, Status.ACCEPTED)
-    assert advance(account, is_open=False) == [EventKind.NEW]
+    assert advance(account, quote=NO_QUOTE) == [EventKind.NEW]
     assert advance(account) == [EventKind.FILL]
 
 
@@ -139,8 +138,8 @@ def test_a_better_ask_gives_back_what_was_held_beyond_it() -> None:
 
 def test_intents_are_inferred_from_what_is_available() -> None:
     account = with_position(2)
-    assert account.intent_of(a_request()) is Intent.BUY_TO_OPEN
-    assert account.intent_of(a_request(side=Side.SELL)) is Intent.SELL_TO_CLOSE
+    assert account.intents_of(a_request()) == (Intent.BUY_TO_OPEN,)
+    assert account.intents_of(a_request(side=Side.SELL)) == (Intent.SELL_TO_CLOSE,)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +156,8 @@ def test_a_contradicting_intent_is_refused(side: Side, intent: Intent, expected:
 def test_selling_what_one_does_not_have_is_uncovered() -> None:
     expected = "insufficient underlying qty available for covered call (required: 100, available: 0)"
     assert message(submit(an_account(), side=Side.SELL)) == expected
-    uncovered = "account not eligible to trade uncovered option contracts"
-    assert message(submit(an_account(), side=Side.SELL, symbol=PUT)) == uncovered
+    unsecured = "insufficient options buying power for cash-secured put (required: 51740, available: 1000)"
+    assert message(submit(an_account(), side=Side.SELL, symbol=PUT)) == unsecured
 
 
 def test_what_an_open_sell_promised_cannot_be_sold_again() -> None:
@@ -210,7 +209,10 @@ def test_a_filled_order_cannot_be_cancelled() -> None:
 
 
 def replaced(account: Account, order_id: str, **changes: Any) -> tuple[OrderEvent, OrderEvent] | Refusal:
-    return account.replace(order_id, Changes(**changes), now=NOW, live_at=LIVE_AT)
+    timing = Timing(live_at=LIVE_AT, expires_at=CLOSES_AT)
+    return account.replace(
+        order_id, Changes(**changes), now=NOW, timing=timing, quote_of=lambda _symbol: QUOTE
+    )
 
 
 def test_a_replacement_holds_what_it_costs_and_not_both() -> None:

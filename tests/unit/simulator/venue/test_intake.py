@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from simulator.venue.instruments import instrument_of
 from simulator.venue.intake import read_number, read_order
 from simulator.venue.orders import Intent, OrderRequest, OrderType, Side, TimeInForce
 from simulator.venue.refusals import Refusal
@@ -32,7 +33,7 @@ def refusal(**overrides: object) -> tuple[int, int, str]:
 def test_a_well_formed_body_becomes_a_request() -> None:
     request = read_order(a_body(client_order_id="c-1", position_intent="buy_to_open", order_class="simple"))
     assert isinstance(request, OrderRequest)
-    assert (request.symbol, request.option.strike) == (SYMBOL, Decimal(520))
+    assert request.instrument == instrument_of(SYMBOL)
     assert (request.side, request.type, request.time_in_force) == (Side.BUY, OrderType.LIMIT, TimeInForce.DAY)
     assert (request.qty, request.limit_price) == (2, Decimal("2.50"))
     assert (request.intent, request.client_order_id) == (Intent.BUY_TO_OPEN, "c-1")
@@ -64,7 +65,10 @@ def test_numbers_may_be_json_numbers_or_strings(qty: object, price: object) -> N
         ({"side": "hold"}, 40010001, "invalid side"),
         ({"side": ["buy"]}, 40010001, "invalid side"),
         ({"type": "magic"}, 40010001, "invalid order type"),
-        ({"type": "stop"}, 42210000, "invalid order type for options trading"),
+        ({"type": "trailing_stop"}, 42210000, "invalid order type for options trading"),
+        ({"type": "stop", "limit_price": ...}, 40010001, "stop orders require a stop price"),
+        ({"type": "stop", "stop_price": "2"}, 40010001, "stop orders require no limit price"),
+        ({"stop_price": "2"}, 40010001, "limit orders require no stop price"),
         (
             {"time_in_force": "ioc"},
             42210000,
@@ -81,18 +85,22 @@ def test_numbers_may_be_json_numbers_or_strings(qty: object, price: object) -> N
         ({"extended_hours": True}, 42210000, "extended hours is not supported for options trading"),
         ({"order_class": "bracket"}, 42210000, "complex orders not supported for options trading"),
         ({"client_order_id": "x" * 129}, 40010001, "client_order_id must be no more than 128 characters"),
-        ({"symbol": "SPY"}, 42210000, 'asset "SPY" not found'),
+        ({"symbol": "TOOLONG"}, 42210000, 'asset "TOOLONG" not found'),
+        ({"symbol": "spy"}, 42210000, 'asset "spy" not found'),
+        ({"symbol": "SPY", "qty": "1.5"}, 40310000, 'asset "SPY" is not fractionable'),
+        ({"symbol": "SPY", "qty": ..., "notional": 9}, 40310000, 'asset "SPY" is not fractionable'),
+        (
+            {"symbol": "SPY", "extended_hours": True},
+            42210000,
+            "extended hours is not supported for stocks at this venue",
+        ),
         ({"symbol": "SPY261399C00520000"}, 42210000, 'asset "SPY261399C00520000" not found'),
     ],
 )
 def test_a_malformed_body_is_refused_in_the_venues_words(
     overrides: dict[str, object], code: int, message: str
 ) -> None:
-    assert refusal(**overrides) == (422, code, message)
-
-
-def test_spreads_are_not_traded_yet() -> None:
-    assert refusal(order_class="mleg") == (403, 40310000, "submit mleg order is disabled")
+    assert refusal(**overrides) == (403 if code == 40310000 else 422, code, message)
 
 
 def test_below_a_dollar_prices_have_four_decimals() -> None:

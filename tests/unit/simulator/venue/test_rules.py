@@ -1,12 +1,12 @@
 """What may be sent when, and when an order ends by itself."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
-from kernel.domain.options import OptionSymbol
-from simulator.venue.orders import Intent, OrderRequest, OrderType, Side, TimeInForce
+from simulator.venue.instruments import instrument_of
+from simulator.venue.orders import Intent, OrderType, TimeInForce
 from simulator.venue.rules import Hours, check_expiry, check_tradable, expiry_of
 
 SYMBOL = "SPY260612C00520000"
@@ -17,24 +17,15 @@ CLOSED = Hours(is_open=False, opens_at=OPENS_AT, closes_at=CLOSES_AT, last_close
 NOON = datetime(2026, 6, 12, 16, tzinfo=UTC)
 
 
-def a_request(order_type: OrderType = OrderType.LIMIT) -> OrderRequest:
-    return OrderRequest(
-        symbol=SYMBOL,
-        option=OptionSymbol.parse(SYMBOL),
-        side=Side.BUY,
-        type=order_type,
-        time_in_force=TimeInForce.DAY,
-        qty=1,
-        limit_price=Decimal(1) if order_type is OrderType.LIMIT else None,
-        intent=None,
-        client_order_id=None,
-    )
-
-
 def message(
-    *, listed: bool = True, hours: Hours = OPEN, now: datetime = NOON, **kind: OrderType
+    symbol: str = SYMBOL,
+    *,
+    listed: bool = True,
+    hours: Hours = OPEN,
+    now: datetime = NOON,
+    order_type: OrderType = OrderType.LIMIT,
 ) -> str | None:
-    refusal = check_tradable(a_request(**kind), listed=listed, hours=hours, now=now)
+    refusal = check_tradable(instrument_of(symbol), order_type, listed=listed, hours=hours, now=now)
     return None if refusal is None else refusal.message
 
 
@@ -56,6 +47,7 @@ def test_market_orders_need_the_session_and_limits_do_not() -> None:
     expected = "options market orders are only allowed during market hours"
     assert message(hours=CLOSED, order_type=OrderType.MARKET) == expected
     assert message(hours=CLOSED) is None
+    assert message("SPY", hours=replace(CLOSED, last_close=None), order_type=OrderType.MARKET) is None
 
 
 @pytest.mark.parametrize(
@@ -77,12 +69,12 @@ def test_nothing_is_opened_in_a_contracts_last_half_hour(
 
 
 def test_a_day_order_ends_at_the_close() -> None:
-    assert expiry_of(TimeInForce.DAY, hours=OPEN, now=NOON) == CLOSES_AT
+    assert expiry_of(TimeInForce.DAY, hours=[OPEN], now=NOON) == CLOSES_AT
 
 
 def test_a_gtc_order_ends_with_its_contract_or_after_ninety_days() -> None:
-    assert expiry_of(TimeInForce.GTC, hours=OPEN, now=NOON) == CLOSES_AT
+    assert expiry_of(TimeInForce.GTC, hours=[OPEN], now=NOON) == CLOSES_AT
     far = Hours(
         is_open=True, opens_at=OPENS_AT, closes_at=CLOSES_AT, last_close=CLOSES_AT + timedelta(days=400)
     )
-    assert expiry_of(TimeInForce.GTC, hours=far, now=NOON) == NOON + timedelta(days=90)
+    assert expiry_of(TimeInForce.GTC, hours=[far], now=NOON) == NOON + timedelta(days=90)
