@@ -146,7 +146,7 @@ class Account:
             parent=self.account_id,
             sequence=self.ledger.next_sequence,
             intents=intents,
-            reserve_usd=required / request.qty,
+            reserve_usd=required,
             now=now,
             timing=timing,
         )
@@ -183,7 +183,7 @@ class Account:
         old, new = lifecycle.replaced(
             order,
             changes,
-            reserve_usd=judged[1] / request.qty,
+            reserve_usd=judged[1],
             sequence=self.ledger.next_sequence,
             now=now,
             timing=timing,
