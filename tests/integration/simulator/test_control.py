@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import OrderSide, OrderStatus
@@ -174,3 +175,14 @@ def test_keys_are_needed_for_trading_and_none_for_control(venue: VenueThread) ->
     )
     assert requests.get(f"{venue.url}/v2/account", headers=KEYS, timeout=30).status_code == 200
     assert requests.get(f"{venue.url}/sim/state", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_no_web_page_controls_the_venue(venue: VenueThread, header: dict[str, str]) -> None:
+    def speed() -> float:
+        return float(requests.get(f"{venue.url}/sim/clock", timeout=30).json()["speed"])
+
+    before = speed()
+    refused = requests.post(f"{venue.url}/sim/pause", headers=header, timeout=30)
+    assert (refused.status_code, speed()) == (403, before)
+    assert requests.get(f"{venue.url}/healthz", headers=header, timeout=30).status_code == 200
