@@ -5,7 +5,7 @@ from decimal import Decimal
 from simulator.venue.fills import FillRules
 from simulator.venue.money_text import money_text
 from simulator.venue.orders import EventKind, Order, Status
-from tests.unit.simulator.venue.trader import Trader, accepted, spy
+from tests.unit.simulator.venue.trader import Trader, accepted, message, spy
 
 P195, P200, C220, C225 = spy(195, "P"), spy(200, "P"), spy(220), spy(225)
 PUT_SPREAD, CALL_SPREAD = ((-1, P200), (1, P195)), ((-1, C220), (1, C225))
@@ -69,3 +69,23 @@ def test_what_a_replacement_carries_is_bought_once() -> None:
     assert trader.held == {CALL: 12}
     assert sum(activity.signed_qty for activity in trader.account.activities) == 12
     assert trader.account.held_usd == 0
+
+
+def test_a_market_order_opens_nothing_that_nobody_offers() -> None:
+    trader = Trader()
+    trader.quotes |= {CALL: ("2.40", None), "SPY": ("519.99", None)}
+    reason = 'no ask price is available for "{}", unable to price a market order'
+    assert message(trader.send("buy", 1, CALL)) == reason.format(CALL)
+    assert message(trader.send("buy", 1, "SPY")) == reason.format("SPY")
+    assert message(trader.send_legs((1, CALL), (-1, spy(530)))) == reason.format(CALL)
+
+
+def test_a_short_position_may_be_bought_back_when_somebody_offers_again() -> None:
+    trader = Trader()
+    trader.hold(-1, P200)
+    trader.quotes[P200] = ("2.40", None)
+    accepted(trader.send("buy", 1, P200))
+    trader.tick()
+    trader.quotes[P200] = ("2.40", "2.60")
+    trader.tick()
+    assert trader.held == {}
