@@ -146,8 +146,8 @@ class Brokerage:
 
     def close(self) -> None:
         """Keep everything and close the files."""
-        self.keep_clock()
         self.journal.close()
+        self.keep_clock()
         if self._state is not None:
             self._state.close()
 
@@ -183,7 +183,7 @@ class Brokerage:
         return Account(account_id=uuid_of(named, step), cash_usd=equity_usd, fills=fills)
 
     def _clock_memory(self) -> ClockMemory:
-        return ClockMemory(at=self.clock.now(), speed=self.clock.speed, journal_seq=self.journal.last_seq)
+        return ClockMemory(at=self.clock.now(), speed=self.clock.speed, numbers=self.journal.numbers)
 
     def _witness(self, account_id: str, fault: Fault, subject: str) -> None:
         self.journal.write(
