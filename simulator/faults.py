@@ -85,6 +85,10 @@ _MUTE = frozenset({FaultKind.MUTE_STREAM})
 _SKEW = frozenset({FaultKind.CLOCK_SKEW})
 
 
+_DAY_S, _YEAR_S = 86_400, 366 * 86_400
+_COUNT_MAX = 2**31 - 1
+
+
 class Fault(BaseModel):
     """One fault and what it is limited to; a limit that is None, or a path of "/", limits nothing.
 
@@ -97,22 +101,22 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: FaultKind
-    count: int | None = Field(default=1, ge=1)
+    count: int | None = Field(default=1, ge=1, le=_COUNT_MAX)
     path: str = "/"
     method: str | None = None
     account: str | None = None
     symbol: str | None = None
     probability: float = Field(default=1, gt=0, le=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=-_COUNT_MAX, le=_COUNT_MAX)
     market_from: AwareDatetime | None = None
     market_until: AwareDatetime | None = None
     wall_from: AwareDatetime | None = None
     wall_until: AwareDatetime | None = None
     status: int | None = Field(default=None, ge=400, le=599)
-    delay_ms: float = Field(default=1000, ge=0)
-    delay_to_ms: float | None = Field(default=None, ge=0)
-    retry_after_s: int = Field(default=60, ge=0)
-    skew_s: float = Field(default=60, allow_inf_nan=False)
+    delay_ms: float = Field(default=1000, ge=0, le=_DAY_S * 1000)
+    delay_to_ms: float | None = Field(default=None, ge=0, le=_DAY_S * 1000)
+    retry_after_s: int = Field(default=60, ge=0, le=_DAY_S)
+    skew_s: float = Field(default=60, ge=-_YEAR_S, le=_YEAR_S)
 
     @model_validator(mode="before")
     @classmethod
