@@ -6,6 +6,7 @@
 4. An account that is reset is a new one: another id, no orders, every client order id free again.
 """
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -27,12 +28,14 @@ from simulator.venue.identity import uuid_of
 from simulator.venue.memory import facts_of, restored
 from simulator.venue.money_text import money_text
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(slots=True, kw_only=True)
 class Holding:
     """An account with its desk; `generation` counts its resets, `activities` those in the journal.
 
-    `kept` is what the account was marked by when it was last kept.
+    `kept` is what the account was marked by when it was last kept. `has_failed`: a tick failed, it trades no longer.
     """
 
     desk: Desk
@@ -40,6 +43,7 @@ class Holding:
     generation: int = 0
     activities: int = 0
     kept: object = None
+    has_failed: bool = False
 
 
 class Brokerage:
@@ -83,6 +87,11 @@ class Brokerage:
         return not self._rules.by_key and len(self._holdings) == 1
 
     @property
+    def is_trading(self) -> bool:
+        """Tell whether every account still trades."""
+        return not any(holding.has_failed for holding in self._holdings.values())
+
+    @property
     def holdings(self) -> dict[str, Holding]:
         """Every account by its holder's key id; `SHARED` is everyone else's."""
         return dict(self._holdings)
@@ -106,6 +115,7 @@ class Brokerage:
             self._state.forget(holder)
         holding.generation += 1
         holding.activities, holding.opened_at, holding.kept = 0, self.clock.now(), None
+        holding.has_failed = False
         account = self._new_account(holder, holding.generation, cash_usd, holding.desk.account.fills)
         holding.desk.account, holding.desk.journal = account, self.journal.of_account(account.account_id)
         holding.desk.journal.write("account_reset", holding.opened_at, {"equity_usd": money_text(cash_usd)})
@@ -113,10 +123,16 @@ class Brokerage:
         return holding
 
     def tick(self) -> None:
-        """Let time pass for every account up to the clock's present."""
+        """Let time pass for every account up to the clock's present; one that fails stops trading, alone."""
         for holder, holding in self._holdings.items():
-            holding.desk.tick()
-            self.keep(holder)
+            if holding.has_failed:
+                continue
+            try:
+                holding.desk.tick()
+                self.keep(holder)
+            except Exception:  # noqa: BLE001  whatever failed, the other accounts trade on
+                holding.has_failed = True
+                _log.exception("account %s no longer trades: a tick failed", holding.desk.account.account_id)
 
     def settle_up(self, desk: Desk) -> None:
         """Keep an account after a request, before its answer is sent."""
