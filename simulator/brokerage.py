@@ -20,6 +20,7 @@ from simulator.faults import Fault, Faults
 from simulator.hub import UpdateHub
 from simulator.journal import Journal
 from simulator.market_view import MarketView
+from simulator.recovery import activity_fields, missing_rows
 from simulator.state import ClockMemory, StateFile
 from simulator.venue.account import Account
 from simulator.venue.activities import NonTrade
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 class Holding:
     """An account with its desk; `generation` counts its resets, `activities` those in the journal.
 
+    `journalled` counts the activities of which every row is there, those of fills included.
     `kept` is what the account was marked by when it was last kept. `has_failed`: a tick failed, it trades no longer.
     """
 
@@ -42,6 +44,7 @@ class Holding:
     opened_at: datetime
     generation: int = 0
     activities: int = 0
+    journalled: int = 0
     kept: object = None
     has_failed: bool = False
 
@@ -103,6 +106,17 @@ class Brokerage:
             return self.open(key, self._rules.equity_usd).desk if self._rules.by_key else self.shared
         return holding.desk
 
+    def account_id_of(self, key: str | None) -> str | None:
+        """Return the id of a key's own account, for the journal, where no key id stands; None without a key.
+
+        A key without one gets the id that its account would have.
+        """
+        if not key:
+            return None
+        holding = self._holdings.get(key)
+        named = f"{self._parent}:{key.encode().hex()}"
+        return holding.desk.account.account_id if holding else uuid_of(named, "key")
+
     def open(self, holder: str, equity_usd: Decimal) -> Holding:
         """Open an account."""
         return self._add(holder, self._new_account(holder, 0, equity_usd, self._fills), self.clock.now())
@@ -114,7 +128,8 @@ class Brokerage:
         if self._state is not None:
             self._state.forget(holder)
         holding.generation += 1
-        holding.activities, holding.opened_at, holding.kept = 0, self.clock.now(), None
+        holding.activities, holding.journalled, holding.kept = 0, 0, None
+        holding.opened_at = self.clock.now()
         holding.has_failed = False
         account = self._new_account(holder, holding.generation, cash_usd, holding.desk.account.fills)
         holding.desk.account, holding.desk.journal = account, self.journal.of_account(account.account_id)
@@ -129,7 +144,7 @@ class Brokerage:
                 continue
             try:
                 holding.desk.tick()
-                self.keep(holder)
+                self._settle_up(holder, holding)
             except Exception:  # noqa: BLE001  whatever failed, the other accounts trade on
                 holding.has_failed = True
                 _log.exception("account %s no longer trades: a tick failed", holding.desk.account.account_id)
@@ -138,7 +153,7 @@ class Brokerage:
         """Keep an account after a request, before its answer is sent."""
         for holder, holding in self._holdings.items():
             if holding.desk is desk:
-                self.keep(holder)
+                self._settle_up(holder, holding)
 
     def keep(self, holder: str) -> None:
         """Put what changed of an account on disk, and what happened to it beside orders into the journal."""
@@ -147,7 +162,12 @@ class Brokerage:
         if holding.kept == _mark_of(account):
             return
         if self._state is not None:
-            facts = facts_of(account, opened_at=holding.opened_at, generation=holding.generation)
+            facts = facts_of(
+                account,
+                opened_at=holding.opened_at,
+                generation=holding.generation,
+                journalled=holding.journalled,
+            )
             self._state.keep(holder, account, facts, self._clock_memory())
         account.ledger.book.changed.clear()
         for activity in account.activities[holding.activities :]:
@@ -167,6 +187,11 @@ class Brokerage:
         if self._state is not None:
             self._state.close()
 
+    def _settle_up(self, holder: str, holding: Holding) -> None:
+        """Keep an account once everything that happened was announced."""
+        self.keep(holder)
+        holding.journalled = len(holding.desk.account.activities)
+
     def _restore(self) -> None:
         if self._state is None:
             return
@@ -174,6 +199,9 @@ class Brokerage:
             account = restored(memory, self._fills)
             holding = self._add(holder, account, memory.facts.opened_at)
             holding.generation, holding.activities = memory.facts.generation, len(account.activities)
+            for row in missing_rows(account, memory.facts.journalled, self.journal):
+                holding.desk.journal.write(row.kind, row.at, row.fields)
+            holding.journalled = len(account.activities)
 
     def _add(self, holder: str, account: Account, opened_at: datetime) -> Holding:
         journal = self.journal.of_account(account.account_id)
@@ -223,15 +251,4 @@ def _mark_of(account: Account) -> tuple[object, ...]:
 
 
 def _write_activity(desk: Desk, activity: NonTrade) -> None:
-    desk.journal.write(
-        "activity",
-        activity.occurred_at,
-        {
-            "id": activity.id,
-            "activity_type": activity.type,
-            "symbol": activity.instrument.symbol,
-            "qty": activity.qty,
-            "price": None if activity.price is None else money_text(activity.price),
-            "net_usd": money_text(activity.net_usd),
-        },
-    )
+    desk.journal.write("activity", activity.occurred_at, activity_fields(activity))

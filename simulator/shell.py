@@ -24,6 +24,7 @@ from simulator.faults import REQUEST_FAULTS, Fault, Faults, Strike
 from simulator.loopback import may_control
 from simulator.misbehaviour import CutError, Handle, misbehave
 from simulator.rate_limit import TOO_MANY, Allowance, RateLimiter
+from simulator.venue.identity import holder_of_token
 from simulator.wire_time import rfc3339
 
 CLOCK_HEADER = "X-Venue-Clock"
@@ -196,9 +197,9 @@ class _Exchange:
 
 
 def _key_of(headers: Headers) -> str | None:
-    """Return the key id of a request that has keys; of a bearer of a token, the token's place is the key's."""
+    """Return the key id of a request that has keys; the bearer of a token is known by the token's hash."""
     key, secret = headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")
     if key and secret:
         return key
     scheme, _, token = headers.get("Authorization", "").partition(" ")
-    return token if scheme == "Bearer" and token else None
+    return holder_of_token(token) if scheme == "Bearer" and token else None

@@ -199,7 +199,8 @@ def _fault_routes(brokerage: Brokerage) -> APIRouter:
         # What is shown of this second may have to look otherwise now.
         brokerage.view.forget()
         told = fault.model_dump(mode="json")
-        brokerage.journal.write("fault_injected", instant(request), {"fault": told})
+        journalled = told | {"account": brokerage.account_id_of(fault.account)}
+        brokerage.journal.write("fault_injected", instant(request), {"fault": journalled})
         return answer(told)
 
     @router.delete("/sim/faults")
