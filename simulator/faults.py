@@ -85,6 +85,15 @@ _MUTE = frozenset({FaultKind.MUTE_STREAM})
 _SKEW = frozenset({FaultKind.CLOCK_SKEW})
 
 
+_BY_SYMBOL = QUOTE_FAULTS | {FaultKind.HALT, FaultKind.LATE_FILLS, FaultKind.FORCE_PARTIAL}
+#: What of a fault's limits a kind does not know of: the market and its data streams are everyone's.
+_DEAF_TO = {
+    "account": QUOTE_FAULTS | {FaultKind.STREAM_ERROR},
+    "symbol": frozenset(FaultKind) - _BY_SYMBOL,
+    "method": frozenset(FaultKind) - REQUEST_FAULTS,
+    "path": QUOTE_FAULTS | {FaultKind.HALT},
+    "probability": LASTING_FAULTS,
+}
 _DAY_S, _YEAR_S = 86_400, 366 * 86_400
 _COUNT_MAX = 2**31 - 1
 
@@ -131,10 +140,25 @@ class Fault(BaseModel):
         if self.kind in LASTING_FAULTS and self.count is not None:
             msg = f"{self.kind} lasts until it is cleared or its span ends; it takes no count"
             raise ValueError(msg)
+        unheard = [name for name in self._limits() if self.kind in _DEAF_TO[name]]
+        if unheard:
+            msg = f"{self.kind} cannot be limited by {', '.join(unheard)}"
+            raise ValueError(msg)
         if self.delay_to_ms is not None and self.delay_to_ms < self.delay_ms:
             msg = "delay_to_ms must not be below delay_ms"
             raise ValueError(msg)
         return self
+
+    def _limits(self) -> list[str]:
+        """Name the limits that were given."""
+        given = {
+            "account": self.account is not None,
+            "symbol": self.symbol is not None,
+            "method": self.method is not None,
+            "path": self.path != "/",
+            "probability": self.probability != 1,
+        }
+        return [name for name, is_given in given.items() if is_given]
 
     def runs_at(self, market: datetime, wall: datetime) -> bool:
         """Tell whether both times lie in the fault's spans."""
