@@ -7,7 +7,7 @@ calls activities explains its cash and positions to the cent.
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -106,7 +106,7 @@ class TwoAccounts(RuleBasedStateMachine):
 
     cash_usd = 0
     #: How many orders of all sequences ended so, and how many there were.
-    seen: Counter[str] = Counter()
+    seen: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
