@@ -9,6 +9,7 @@ from functools import partial
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from kernel.domain.errors import ConfigError
 from simulator.account_rules import SHARED
 from simulator.api.account import account_routes
 from simulator.api.activities import activity_routes
@@ -51,7 +52,7 @@ def build_brokerage(market: Market, settings: VenueSettings) -> Brokerage:
     clock = SimClock(settings.start or market.starts_at, settings.speed)
     if kept is not None:
         clock.set(at=kept.at, speed=None if "speed" in settings.model_fields_set else kept.speed)
-    journal = Journal(settings.journal, after=kept.journal_seq if kept else 0)
+    journal = _journal(settings, state)
     faults = Faults(market_now=clock.now, witness=partial(_witness, journal, clock))
     journal.write("venue_started", clock.now(), _description(market, settings))
     return Brokerage(
@@ -123,6 +124,16 @@ def _account_routers(holding: Holding, rules: DataRules) -> Iterator[APIRouter]:
     yield stock_data_routes(desk.view, rules)
     yield stock_history_routes(desk.view, rules)
     yield news_routes()
+
+
+def _journal(settings: VenueSettings, state: StateFile | None) -> Journal:
+    if state is None:
+        return Journal(settings.journal)
+    try:
+        return Journal(settings.journal, numbers=state.numbers(), reserve=state.reserve_numbers)
+    except (ConfigError, OSError):
+        state.close()
+        raise
 
 
 def _identity(market: Market, settings: VenueSettings) -> str:

@@ -6,6 +6,7 @@
 4. An account that is reset is a new one: another id, no orders, every client order id free again.
 """
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from simulator.faults import Fault, Faults
 from simulator.hub import UpdateHub
 from simulator.journal import Journal
 from simulator.market_view import MarketView
+from simulator.recovery import activity_fields, missing_rows
 from simulator.state import ClockMemory, StateFile
 from simulator.venue.account import Account
 from simulator.venue.activities import NonTrade
@@ -27,19 +29,24 @@ from simulator.venue.identity import uuid_of
 from simulator.venue.memory import facts_of, restored
 from simulator.venue.money_text import money_text
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(slots=True, kw_only=True)
 class Holding:
     """An account with its desk; `generation` counts its resets, `activities` those in the journal.
 
-    `kept` is what the account was marked by when it was last kept.
+    `journalled` counts the activities of which every row is there, those of fills included.
+    `kept` is what the account was marked by when it was last kept. `has_failed`: a tick failed, it trades no longer.
     """
 
     desk: Desk
     opened_at: datetime
     generation: int = 0
     activities: int = 0
+    journalled: int = 0
     kept: object = None
+    has_failed: bool = False
 
 
 class Brokerage:
@@ -83,6 +90,11 @@ class Brokerage:
         return not self._rules.by_key and len(self._holdings) == 1
 
     @property
+    def is_trading(self) -> bool:
+        """Tell whether every account still trades."""
+        return not any(holding.has_failed for holding in self._holdings.values())
+
+    @property
     def holdings(self) -> dict[str, Holding]:
         """Every account by its holder's key id; `SHARED` is everyone else's."""
         return dict(self._holdings)
@@ -93,6 +105,17 @@ class Brokerage:
         if holding is None:
             return self.open(key, self._rules.equity_usd).desk if self._rules.by_key else self.shared
         return holding.desk
+
+    def account_id_of(self, key: str | None) -> str | None:
+        """Return the id of a key's own account, for the journal, where no key id stands; None without a key.
+
+        A key without one gets the id that its account would have.
+        """
+        if not key:
+            return None
+        holding = self._holdings.get(key)
+        named = f"{self._parent}:{key.encode().hex()}"
+        return holding.desk.account.account_id if holding else uuid_of(named, "key")
 
     def open(self, holder: str, equity_usd: Decimal) -> Holding:
         """Open an account."""
@@ -105,7 +128,9 @@ class Brokerage:
         if self._state is not None:
             self._state.forget(holder)
         holding.generation += 1
-        holding.activities, holding.opened_at, holding.kept = 0, self.clock.now(), None
+        holding.activities, holding.journalled, holding.kept = 0, 0, None
+        holding.opened_at = self.clock.now()
+        holding.has_failed = False
         account = self._new_account(holder, holding.generation, cash_usd, holding.desk.account.fills)
         holding.desk.account, holding.desk.journal = account, self.journal.of_account(account.account_id)
         holding.desk.journal.write("account_reset", holding.opened_at, {"equity_usd": money_text(cash_usd)})
@@ -113,16 +138,22 @@ class Brokerage:
         return holding
 
     def tick(self) -> None:
-        """Let time pass for every account up to the clock's present."""
+        """Let time pass for every account up to the clock's present; one that fails stops trading, alone."""
         for holder, holding in self._holdings.items():
-            holding.desk.tick()
-            self.keep(holder)
+            if holding.has_failed:
+                continue
+            try:
+                holding.desk.tick()
+                self._settle_up(holder, holding)
+            except Exception:  # noqa: BLE001  whatever failed, the other accounts trade on
+                holding.has_failed = True
+                _log.exception("account %s no longer trades: a tick failed", holding.desk.account.account_id)
 
     def settle_up(self, desk: Desk) -> None:
         """Keep an account after a request, before its answer is sent."""
         for holder, holding in self._holdings.items():
             if holding.desk is desk:
-                self.keep(holder)
+                self._settle_up(holder, holding)
 
     def keep(self, holder: str) -> None:
         """Put what changed of an account on disk, and what happened to it beside orders into the journal."""
@@ -131,7 +162,12 @@ class Brokerage:
         if holding.kept == _mark_of(account):
             return
         if self._state is not None:
-            facts = facts_of(account, opened_at=holding.opened_at, generation=holding.generation)
+            facts = facts_of(
+                account,
+                opened_at=holding.opened_at,
+                generation=holding.generation,
+                journalled=holding.journalled,
+            )
             self._state.keep(holder, account, facts, self._clock_memory())
         account.ledger.book.changed.clear()
         for activity in account.activities[holding.activities :]:
@@ -146,10 +182,15 @@ class Brokerage:
 
     def close(self) -> None:
         """Keep everything and close the files."""
-        self.keep_clock()
         self.journal.close()
+        self.keep_clock()
         if self._state is not None:
             self._state.close()
+
+    def _settle_up(self, holder: str, holding: Holding) -> None:
+        """Keep an account once everything that happened was announced."""
+        self.keep(holder)
+        holding.journalled = len(holding.desk.account.activities)
 
     def _restore(self) -> None:
         if self._state is None:
@@ -158,6 +199,9 @@ class Brokerage:
             account = restored(memory, self._fills)
             holding = self._add(holder, account, memory.facts.opened_at)
             holding.generation, holding.activities = memory.facts.generation, len(account.activities)
+            for row in missing_rows(account, memory.facts.journalled, self.journal):
+                holding.desk.journal.write(row.kind, row.at, row.fields)
+            holding.journalled = len(account.activities)
 
     def _add(self, holder: str, account: Account, opened_at: datetime) -> Holding:
         journal = self.journal.of_account(account.account_id)
@@ -183,7 +227,7 @@ class Brokerage:
         return Account(account_id=uuid_of(named, step), cash_usd=equity_usd, fills=fills)
 
     def _clock_memory(self) -> ClockMemory:
-        return ClockMemory(at=self.clock.now(), speed=self.clock.speed, journal_seq=self.journal.last_seq)
+        return ClockMemory(at=self.clock.now(), speed=self.clock.speed, numbers=self.journal.numbers)
 
     def _witness(self, account_id: str, fault: Fault, subject: str) -> None:
         self.journal.write(
@@ -207,15 +251,4 @@ def _mark_of(account: Account) -> tuple[object, ...]:
 
 
 def _write_activity(desk: Desk, activity: NonTrade) -> None:
-    desk.journal.write(
-        "activity",
-        activity.occurred_at,
-        {
-            "id": activity.id,
-            "activity_type": activity.type,
-            "symbol": activity.instrument.symbol,
-            "qty": activity.qty,
-            "price": None if activity.price is None else money_text(activity.price),
-            "net_usd": money_text(activity.net_usd),
-        },
-    )
+    desk.journal.write("activity", activity.occurred_at, activity_fields(activity))

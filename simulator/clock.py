@@ -17,6 +17,10 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+#: Market seconds per real second: at more, a market's calendar is over before a client has asked.
+SPEED_MAX = 100_000.0
+
+
 class SimClock:
     """Market time that starts at any instant and runs at any speed.
 
@@ -62,7 +66,7 @@ class SimClock:
 
 
 def _checked(speed: float) -> float:
-    if not 0 <= speed < float("inf"):
-        msg = f"the clock's speed must be a finite number from 0 up, was {speed}"
+    if not 0 <= speed <= SPEED_MAX:
+        msg = f"the clock's speed must be a number from 0 to {SPEED_MAX:g}, was {speed}"
         raise ValueError(msg)
     return speed

@@ -3,7 +3,7 @@
 Every change of the account goes through here, on one event loop, so requests and ticks never interleave.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,19 @@ from simulator.venue.configuration import Configuration
 from simulator.venue.instruments import instrument_of
 from simulator.venue.intake import read_order
 from simulator.venue.lifecycle import Changes, Timing
-from simulator.venue.orders import Order, OrderEvent, OrderRequest, OrderType, Side, TimeInForce
+from simulator.venue.orders import (
+    WORKING_STATUSES,
+    Intent,
+    Order,
+    OrderEvent,
+    OrderRequest,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from simulator.venue.quotes import QuoteOf
 from simulator.venue.refusals import Refusal, not_found, unprocessable
+from simulator.venue.replacement import request_after
 from simulator.venue.rules import Hours, check_expiry, check_tradable, expiry_of
 from simulator.wire_orders import trade_update
 
@@ -87,6 +97,9 @@ class Desk:
         if order is None:
             return not_found(f"order not found for {order_id}")
         hours = [self.view.hours(part.instrument, at) for part in order.parts if part.instrument]
+        refusal = self._check_changed(order, changes, hours, at)
+        if refusal is not None:
+            return refusal
         expires_at = (
             expiry_of(changes.time_in_force, hours=hours, now=at)
             if changes.time_in_force
@@ -147,11 +160,17 @@ class Desk:
         intents = self.account.intents_of(request)
         if isinstance(intents, Refusal):
             return intents
-        for instrument, its_hours, intent in zip(request.instruments, hours, intents, strict=True):
-            refusal = check_expiry(instrument.symbol, intent, hours=its_hours, now=at)
-            if refusal is not None:
-                return refusal
-        return None
+        return _check_expiries(request, intents, hours, at)
+
+    def _check_changed(
+        self, order: Order, changes: Changes, hours: list[Hours], at: datetime
+    ) -> Refusal | None:
+        """Refuse a replacement that could not be sent as an order now; the account judges what does not work."""
+        if order.parent_id is not None or order.status not in WORKING_STATUSES:
+            return None
+        request = request_after(order, changes)
+        intents = [part.intent for part in order.parts if part.intent]
+        return self._check_tradable(request, hours, at) or _check_expiries(request, intents, hours, at)
 
     def _timing(self, request: OrderRequest, hours: list[Hours], at: datetime) -> Timing:
         symbols = ",".join(instrument.symbol for instrument in request.instruments)
@@ -186,3 +205,13 @@ class Desk:
         named = {key: body.get(key) for key in ("client_order_id", "symbol", "side", "qty")}
         told = {"status": refusal.http_status, "code": refusal.code, "message": refusal.message}
         self.journal.write("order_rejected", at, {**named, "price": body.get("limit_price"), **told})
+
+
+def _check_expiries(
+    request: OrderRequest, intents: Sequence[Intent], hours: Sequence[Hours], at: datetime
+) -> Refusal | None:
+    for instrument, its_hours, intent in zip(request.instruments, hours, intents, strict=True):
+        refusal = check_expiry(instrument.symbol, intent, hours=its_hours, now=at)
+        if refusal is not None:
+            return refusal
+    return None

@@ -85,6 +85,19 @@ _MUTE = frozenset({FaultKind.MUTE_STREAM})
 _SKEW = frozenset({FaultKind.CLOCK_SKEW})
 
 
+_BY_SYMBOL = QUOTE_FAULTS | {FaultKind.HALT, FaultKind.LATE_FILLS, FaultKind.FORCE_PARTIAL}
+#: What of a fault's limits a kind does not know of: the market and its data streams are everyone's.
+_DEAF_TO = {
+    "account": QUOTE_FAULTS | {FaultKind.STREAM_ERROR},
+    "symbol": frozenset(FaultKind) - _BY_SYMBOL,
+    "method": frozenset(FaultKind) - REQUEST_FAULTS,
+    "path": QUOTE_FAULTS | {FaultKind.HALT},
+    "probability": LASTING_FAULTS,
+}
+_DAY_S, _YEAR_S = 86_400, 366 * 86_400
+_COUNT_MAX = 2**31 - 1
+
+
 class Fault(BaseModel):
     """One fault and what it is limited to; a limit that is None, or a path of "/", limits nothing.
 
@@ -97,22 +110,22 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: FaultKind
-    count: int | None = Field(default=1, ge=1)
+    count: int | None = Field(default=1, ge=1, le=_COUNT_MAX)
     path: str = "/"
     method: str | None = None
     account: str | None = None
     symbol: str | None = None
     probability: float = Field(default=1, gt=0, le=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=-_COUNT_MAX, le=_COUNT_MAX)
     market_from: AwareDatetime | None = None
     market_until: AwareDatetime | None = None
     wall_from: AwareDatetime | None = None
     wall_until: AwareDatetime | None = None
     status: int | None = Field(default=None, ge=400, le=599)
-    delay_ms: float = Field(default=1000, ge=0)
-    delay_to_ms: float | None = Field(default=None, ge=0)
-    retry_after_s: int = Field(default=60, ge=0)
-    skew_s: float = Field(default=60, allow_inf_nan=False)
+    delay_ms: float = Field(default=1000, ge=0, le=_DAY_S * 1000)
+    delay_to_ms: float | None = Field(default=None, ge=0, le=_DAY_S * 1000)
+    retry_after_s: int = Field(default=60, ge=0, le=_DAY_S)
+    skew_s: float = Field(default=60, ge=-_YEAR_S, le=_YEAR_S)
 
     @model_validator(mode="before")
     @classmethod
@@ -127,10 +140,25 @@ class Fault(BaseModel):
         if self.kind in LASTING_FAULTS and self.count is not None:
             msg = f"{self.kind} lasts until it is cleared or its span ends; it takes no count"
             raise ValueError(msg)
+        unheard = [name for name in self._limits() if self.kind in _DEAF_TO[name]]
+        if unheard:
+            msg = f"{self.kind} cannot be limited by {', '.join(unheard)}"
+            raise ValueError(msg)
         if self.delay_to_ms is not None and self.delay_to_ms < self.delay_ms:
             msg = "delay_to_ms must not be below delay_ms"
             raise ValueError(msg)
         return self
+
+    def _limits(self) -> list[str]:
+        """Name the limits that were given."""
+        given = {
+            "account": self.account is not None,
+            "symbol": self.symbol is not None,
+            "method": self.method is not None,
+            "path": self.path != "/",
+            "probability": self.probability != 1,
+        }
+        return [name for name, is_given in given.items() if is_given]
 
     def runs_at(self, market: datetime, wall: datetime) -> bool:
         """Tell whether both times lie in the fault's spans."""

@@ -3,8 +3,10 @@
 1. Every row has `seq` (from 1, without gaps), `wall_at` (the machine's UTC), `market_at` and `kind`, and `account`
    where it is one account's.
 2. A row is written, to the file too, before the answer or the trade update that tells of what it says.
-3. A file that has rows already is continued: its last rows are kept in memory, and the numbers go on.
+3. A file that has rows already is continued: its last rows are kept in memory, and the numbers go on. A row that was
+   torn at its end is cut; a file of anything else is refused and left as it is.
 4. Keys and secrets never reach it.
+5. A number is never given twice: those the file cannot vouch for are reserved beforehand (`reserve`).
 """
 
 from collections import deque
@@ -18,6 +20,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from kernel.domain.errors import ConfigError
 from kernel.domain.money import CONTRACT_MULTIPLIER
 from simulator.clock import wall_now
 from simulator.venue.money_text import money_text
@@ -26,6 +29,10 @@ from simulator.wire_time import rfc3339
 
 #: Rows kept for GET /sim/journal; the file has all of them.
 KEPT_ROWS = 200_000
+
+#: Numbers reserved at a time: as many may stay unused when a venue without a journal file is killed.
+_BLOCK = 1000
+_ROW_BEGINS = b'{"seq":'
 
 _KINDS = {EventKind.PENDING_NEW: "order_accepted", EventKind.ACCEPTED: "order_accepted"}
 
@@ -52,22 +59,54 @@ class Wanted:
 EVERYTHING = Wanted()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """The row numbers that are gone: up to `used` for certain, up to `reserved` perhaps."""
+
+    used: int
+    reserved: int
+
+
+NO_NUMBERS = Numbers(used=0, reserved=0)
+
+
+def _nobody_reserves(_up_to: int) -> None:
+    """Keep nothing: there is no state that a later venue goes on from."""
+
+
 class Journal:
     """Rows in memory and, if asked, appended to a file as JSON lines."""
 
     def __init__(
-        self, path: Path | None = None, *, after: int = 0, wall: Callable[[], datetime] = wall_now
+        self,
+        path: Path | None = None,
+        *,
+        numbers: Numbers = NO_NUMBERS,
+        reserve: Callable[[int], None] = _nobody_reserves,
+        wall: Callable[[], datetime] = wall_now,
     ) -> None:
-        """Open `path`; the first row's number is the one after the file's last, and after `after`."""
+        """Open `path` and go on after its last row, where that is the last there was, else after all of `numbers`.
+
+        `reserve` keeps the highest number that may be given. Raises ConfigError on a file that is no journal.
+        """
         self._rows: deque[_Row] = deque(maxlen=KEPT_ROWS)
         self._wall = wall
-        self._last_seq = after
+        self._reserve = reserve
+        self._reserved = numbers.reserved
         self._file = self._continue(path) if path else None
+        self.is_continued = bool(self._rows)
+        in_file = self._rows[-1].seq if self._rows else -1
+        self._last_seq = in_file if in_file >= numbers.used else max(numbers.used, numbers.reserved)
 
     @property
     def last_seq(self) -> int:
         """Return the number of the latest row."""
         return self._last_seq
+
+    @property
+    def numbers(self) -> Numbers:
+        """Return the numbers that are gone."""
+        return Numbers(used=self._last_seq, reserved=max(self._last_seq, self._reserved))
 
     def of_account(self, account: str) -> "AccountJournal":
         """Return the journal as one account writes it."""
@@ -77,6 +116,9 @@ class Journal:
         self, kind: str, market_at: datetime, fields: Mapping[str, Any], *, account: str | None = None
     ) -> None:
         """Append a row."""
+        if self._last_seq >= self._reserved:
+            self._reserved = self._last_seq + _BLOCK
+            self._reserve(self._reserved)
         self._last_seq += 1
         head = {
             "seq": self._last_seq,
@@ -99,24 +141,35 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
+        self._reserved = self._last_seq
         if self._file is not None:
             self._file.close()
 
     def _continue(self, path: Path) -> BinaryIO:
         """Open a file at the end of its last whole row, having read the rows before."""
         file = path.open("a+b", buffering=0)
-        file.seek(0)
+        try:
+            file.truncate(self._read_rows(path))
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _read_rows(self, path: Path) -> int:
+        """Read the rows of a file; return where its last whole row ends."""
         end = 0
         with path.open("rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
+                    if not self._rows or line[: len(_ROW_BEGINS)] != _ROW_BEGINS[: len(line)]:
+                        raise _no_journal(path)
                     break
+                row = _read(line[:-1])
+                if row is None:
+                    raise _no_journal(path)
                 end += len(line)
-                self._rows.append(_read(line[:-1]))
-        file.truncate(end)
-        if self._rows:
-            self._last_seq = max(self._last_seq, self._rows[-1].seq)
-        return file
+                self._rows.append(row)
+        return end
 
 
 class AccountJournal:
@@ -165,8 +218,22 @@ class _Row:
     text: bytes
 
 
-def _read(line: bytes) -> _Row:
-    row = orjson.loads(line)
+def _no_journal(path: Path) -> ConfigError:
+    return ConfigError(f"the journal {path} has other content than a journal's rows; name another file")
+
+
+def _read(line: bytes) -> _Row | None:
+    """Return a row, or None when the line is none."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("seq"), int)
+        or not isinstance(row.get("kind"), str)
+    ):
+        return None
     return _Row(row["seq"], row["kind"], row.get("client_order_id"), row.get("account"), line)
 
 

@@ -5,7 +5,7 @@
 2. A price that is not positive and finite is nobody's quote.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -34,14 +34,26 @@ def market_second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
+#: Answers of one chain that are kept within a second.
+ENCODED_MAX = 64
+
+
 class ChainPicture:
     """One underlying's chain at one second, and what was derived from it."""
 
     def __init__(self, second: datetime, columns: ChainColumns) -> None:
         self.second = second
         self.columns = columns
-        #: Encoded answers by what they were asked for.
-        self.encoded: dict[object, bytes] = {}
+        self._encoded: dict[object, bytes] = {}
+
+    def encoded(self, asked: object, encode: Callable[[], bytes]) -> bytes:
+        """Return the encoded answer to what was asked, made once; only the latest few are kept."""
+        text = self._encoded.get(asked)
+        if text is None:
+            if len(self._encoded) >= ENCODED_MAX:
+                del self._encoded[next(iter(self._encoded))]
+            text = self._encoded[asked] = encode()
+        return text
 
     @cached_property
     def row_of(self) -> Mapping[str, int]:

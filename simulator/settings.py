@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kernel.domain.errors import ConfigError
 from simulator.account_rules import AccountRules
+from simulator.clock import SPEED_MAX
 from simulator.feeds.rules import DataPlan, DataRules
 from simulator.markets.days import Days, read_days
 from simulator.venue.fills import FillModel
@@ -34,7 +35,7 @@ class VenueSettings(BaseSettings):
     #: Instant the clock starts at; None: the market's own suggestion.
     start: AwareDatetime | None = None
     #: Market seconds per real second.
-    speed: float = Field(default=1.0, ge=0)
+    speed: float = Field(default=1.0, ge=0, le=SPEED_MAX)
     #: Starting cash, USD.
     equity: float = Field(default=100_000, gt=0)
     fill_model: FillModel = FillModel.NBBO

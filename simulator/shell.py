@@ -2,7 +2,7 @@
 
 1. Every HTTP answer carries `X-Venue-Clock`: the instant it was made for, and the clock's speed; one to a known
    account also how many requests it has left (see `rate_limit`).
-2. /sim is for loopback only; /healthz is open; everything else needs keys, which say whose account it is about.
+2. /sim is for programs on this machine only (see `loopback`); /healthz is open; everything else needs keys, which say whose account it is about.
 3. What a request did is on disk, and the request in the journal, before the first byte of the answer is sent.
 """
 
@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -22,8 +21,10 @@ from simulator.clock import monotonic_s
 from simulator.connections import reset
 from simulator.desk import Desk
 from simulator.faults import REQUEST_FAULTS, Fault, Faults, Strike
+from simulator.loopback import may_control
 from simulator.misbehaviour import CutError, Handle, misbehave
 from simulator.rate_limit import TOO_MANY, Allowance, RateLimiter
+from simulator.venue.identity import holder_of_token
 from simulator.wire_time import rfc3339
 
 CLOCK_HEADER = "X-Venue-Clock"
@@ -57,7 +58,7 @@ class VenueShell:
         scope.setdefault("state", {})
         path = scope["path"]
         if path == "/healthz" or path.startswith("/sim/"):
-            allowed = path == "/healthz" or _is_loopback(scope)
+            allowed = path == "/healthz" or may_control(scope)
             exchange = _Exchange(self._brokerage, self._brokerage.faults, None)
             refusal = answer({"message": "forbidden."}, 403)
             await exchange.handle(
@@ -196,14 +197,9 @@ class _Exchange:
 
 
 def _key_of(headers: Headers) -> str | None:
-    """Return the key id of a request that has keys; of a bearer of a token, the token's place is the key's."""
+    """Return the key id of a request that has keys; the bearer of a token is known by the token's hash."""
     key, secret = headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")
     if key and secret:
         return key
     scheme, _, token = headers.get("Authorization", "").partition(" ")
-    return token if scheme == "Bearer" and token else None
-
-
-def _is_loopback(scope: Scope) -> bool:
-    client = scope.get("client")
-    return client is not None and ip_address(client[0]).is_loopback
+    return holder_of_token(token) if scheme == "Bearer" and token else None

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from kernel.domain.errors import ConfigError
+from simulator.journal import Numbers
 from simulator.venue.account import Account
 from simulator.venue.activities import Activity
 from simulator.venue.daybook import EquityMark
@@ -46,7 +47,7 @@ class ClockMemory:
 
     at: datetime
     speed: float
-    journal_seq: int
+    numbers: Numbers
 
 
 @dataclass(slots=True)
@@ -86,7 +87,16 @@ class StateFile:
         if "at" not in facts:
             return None
         at = datetime.fromisoformat(facts["at"])
-        return ClockMemory(at=at, speed=float(facts["speed"]), journal_seq=int(facts["journal_seq"]))
+        return ClockMemory(at=at, speed=float(facts["speed"]), numbers=_numbers(facts))
+
+    def numbers(self) -> Numbers:
+        """Return the journal's numbers that are gone."""
+        return _numbers(dict(self._db.execute("SELECT name, value FROM facts")))
+
+    def reserve_numbers(self, up_to: int) -> None:
+        """Keep that the journal may have given numbers up to this one."""
+        with self._transaction():
+            self._put_facts({"journal_reserved": str(up_to)})
 
     def accounts(self) -> dict[str, AccountMemory]:
         """Return every account that was kept, by holder."""
@@ -197,7 +207,12 @@ class StateFile:
 
     def _keep_clock(self, clock: ClockMemory) -> None:
         self._put_facts(
-            {"at": clock.at.isoformat(), "speed": repr(clock.speed), "journal_seq": str(clock.journal_seq)}
+            {
+                "at": clock.at.isoformat(),
+                "speed": repr(clock.speed),
+                "journal_seq": str(clock.numbers.used),
+                "journal_reserved": str(clock.numbers.reserved),
+            }
         )
 
     def _put_facts(self, facts: dict[str, str]) -> None:
@@ -205,6 +220,11 @@ class StateFile:
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._db)
+
+
+def _numbers(facts: dict[str, str]) -> Numbers:
+    used = int(facts.get("journal_seq", 0))
+    return Numbers(used=used, reserved=max(used, int(facts.get("journal_reserved", 0))))
 
 
 class _Transaction:

@@ -25,8 +25,8 @@ class Ticker:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether orders still trade."""
-        return self._task is not None and not self._task.done()
+        """Tell whether the orders of every account still trade."""
+        return self._task is not None and not self._task.done() and self._brokerage.is_trading
 
     def start(self) -> None:
         """Begin, on the running loop."""

@@ -1,7 +1,9 @@
 """/sim: the clock, accounts, the journal and faults, for tests and the operator on this machine; /healthz for anyone."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -9,15 +11,18 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.account_rules import SHARED
-from simulator.api.requests import BadRequest, instant, text_list, whole_number
+from simulator.api.requests import NUMBER_MAX, BadRequest, instant, text_list, whole_number
 from simulator.api.wire import answer, raw_answer
 from simulator.brokerage import Brokerage, Holding
-from simulator.clock import SimClock
+from simulator.clock import SPEED_MAX, SimClock
 from simulator.faults import Fault
 from simulator.journal import Wanted
 from simulator.ticker import Ticker
 from simulator.venue.money_text import money_text
 from simulator.wire_time import rfc3339
+
+_STEP_MAX_S = 366 * 86_400
+_EQUITY_MAX_USD = 10**12
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -28,7 +33,7 @@ class ClockChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     at: AwareDatetime | None = None
-    speed: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    speed: float | None = Field(default=None, ge=0, le=SPEED_MAX)
 
 
 class Step(BaseModel):
@@ -36,8 +41,8 @@ class Step(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seconds: float = Field(default=0, ge=0, allow_inf_nan=False)
-    minutes: float = Field(default=0, ge=0, allow_inf_nan=False)
+    seconds: float = Field(default=0, ge=0, le=_STEP_MAX_S)
+    minutes: float = Field(default=0, ge=0, le=_STEP_MAX_S / 60)
 
 
 class NewAccount(BaseModel):
@@ -46,7 +51,7 @@ class NewAccount(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     key: str = Field(min_length=1)
-    equity_usd: Decimal = Field(gt=0, allow_inf_nan=False)
+    equity_usd: Decimal = Field(gt=0, le=_EQUITY_MAX_USD, allow_inf_nan=False)
 
 
 class Reset(BaseModel):
@@ -55,7 +60,7 @@ class Reset(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     key: str | None = None
-    equity_usd: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
+    equity_usd: Decimal | None = Field(default=None, gt=0, le=_EQUITY_MAX_USD, allow_inf_nan=False)
 
 
 def control_routes(brokerage: Brokerage, ticker: Ticker) -> APIRouter:
@@ -98,9 +103,14 @@ def _venue_routes(brokerage: Brokerage, ticker: Ticker) -> APIRouter:
 def _clock_routes(brokerage: Brokerage) -> APIRouter:
     router, clock = APIRouter(), brokerage.clock
 
-    def told(request: Request, at: datetime) -> Response:
-        """Answer with the new time; a change of the clock is in the journal and on disk first."""
-        request.state.venue_at = at
+    def told(request: Request, change: Callable[[], datetime]) -> Response:
+        """Change the clock and answer with the new time, once it is in the journal and on disk.
+
+        What is due at the instant that is left happens there, however long ago the last tick was.
+        """
+        brokerage.tick()
+        at = request.state.venue_at = change()
+        brokerage.tick()
         brokerage.journal.write("clock_set", at, {"speed": clock.speed})
         brokerage.keep_clock()
         return answer(_clock_json(at, clock))
@@ -112,24 +122,25 @@ def _clock_routes(brokerage: Brokerage) -> APIRouter:
     @router.post("/sim/clock")
     async def set_clock(request: Request) -> Response:
         change = _read(ClockChange, await request.body())
-        return told(request, clock.set(at=change.at, speed=change.speed))
+        _check_instant(brokerage, change.at)
+        return told(request, partial(clock.set, at=change.at, speed=change.speed))
 
     @router.post("/sim/pause")
     async def pause(request: Request) -> Response:
-        return told(request, clock.pause())
+        return told(request, clock.pause)
 
     @router.post("/sim/resume")
     async def resume(request: Request) -> Response:
-        return told(request, clock.resume())
+        return told(request, clock.resume)
 
     @router.post("/sim/step")
     async def step(request: Request) -> Response:
         asked = _read(Step, await request.body() or b"{}")
         if clock.speed:
             return answer({"message": "the clock runs: pause it before you step it"}, 409)
-        at = clock.set(at=clock.now() + timedelta(seconds=asked.seconds, minutes=asked.minutes))
-        brokerage.tick()
-        return told(request, at)
+        at = clock.now() + timedelta(seconds=asked.seconds, minutes=asked.minutes)
+        _check_instant(brokerage, at)
+        return told(request, partial(clock.set, at=at))
 
     return router
 
@@ -167,12 +178,9 @@ def _journal_routes(brokerage: Brokerage) -> APIRouter:
     @router.get("/sim/journal")
     async def journal(request: Request) -> Response:
         params = request.query_params
-        text = params.get("after") or "0"
-        if not text.isdecimal():
-            msg = f"invalid after: {text!r} is no row number"
-            raise BadRequest(msg)
+        after = whole_number(params, "after", 0, NUMBER_MAX, minimum=0)
         limit = whole_number(params, "limit", 10_000, 200_000)
-        return raw_answer(brokerage.journal.after(int(text), limit, _wanted(request)))
+        return raw_answer(brokerage.journal.after(after, limit, _wanted(request)))
 
     return router
 
@@ -191,7 +199,8 @@ def _fault_routes(brokerage: Brokerage) -> APIRouter:
         # What is shown of this second may have to look otherwise now.
         brokerage.view.forget()
         told = fault.model_dump(mode="json")
-        brokerage.journal.write("fault_injected", instant(request), {"fault": told})
+        journalled = told | {"account": brokerage.account_id_of(fault.account)}
+        brokerage.journal.write("fault_injected", instant(request), {"fault": journalled})
         return answer(told)
 
     @router.delete("/sim/faults")
@@ -211,6 +220,14 @@ def _wanted(request: Request) -> Wanted:
         client_order_id=params.get("client_order_id") or None,
         account=params.get("account") or None,
     )
+
+
+def _check_instant(brokerage: Brokerage, at: datetime | None) -> None:
+    sessions = brokerage.view.market.calendar.sessions
+    first, last = sessions[0].opens_at, sessions[-1].closes_at
+    if at is not None and not first <= at < last:
+        msg = f"the market's calendar is from {rfc3339(first)} to {rfc3339(last)}"
+        raise BadRequest(msg)
 
 
 def _clock_json(at: datetime, clock: SimClock) -> dict[str, Any]:

@@ -86,10 +86,15 @@ class _Place:
     def read(cls, token: str) -> "_Place":
         try:
             symbol, at_us, skip = base64.b64decode(token, validate=True).decode().split("|")
-            return cls(symbol, int(at_us), int(skip))
-        except (binascii.Error, ValueError) as e:
-            msg = f"invalid page_token: {token!r}"
+            place = cls(symbol, int(at_us), int(skip))
+            moment_of(place.at_us)
+        except (binascii.Error, ValueError, OverflowError) as e:
+            msg = f"invalid page_token: {token[:40]!r}"
             raise BadRequest(msg) from e
+        if place.skip < 0:
+            msg = f"invalid page_token: {token[:40]!r}"
+            raise BadRequest(msg)
+        return place
 
     @property
     def token(self) -> str:
@@ -123,13 +128,17 @@ def read_span(request: Request) -> Span:
         msg = f"invalid sort: {sort}"
         raise BadRequest(msg)
     token = params.get("page_token")
+    place = _Place.read(token) if token else None
+    if place is not None and not start <= moment_of(place.at_us) <= end:
+        msg = "invalid page_token: it is of another span"
+        raise BadRequest(msg)
     return Span(
         start=start,
         end=min(end, at),
         at=at,
         limit=whole_number(params, "limit", _LIMIT, _LIMIT_MAX),
         newest_first=sort == "desc",
-        place=_Place.read(token) if token else None,
+        place=place,
     )
 
 
@@ -183,5 +192,5 @@ class _Counter:
 def _bounds(span: Span, place: _Place | None) -> tuple[datetime, datetime]:
     if place is None:
         return span.start, span.end
-    reached = moment_of(place.at_us)
+    reached = min(moment_of(place.at_us), span.end)
     return (span.start, reached) if span.newest_first else (reached, span.end)

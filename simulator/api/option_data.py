@@ -99,14 +99,12 @@ def _find(view: MarketView, symbols: list[str], at: datetime) -> list[tuple[Chai
 
 
 def _chain_page(picture: ChainPicture, wanted: ChainFilter, offset: int, limit: int) -> bytes:
-    key = (wanted, offset, limit)
-    encoded = picture.encoded.get(key)
-    if encoded is None:
+    def encode() -> bytes:
         found = wanted.select(picture.columns)
         shown = snapshot_texts(picture.columns, found[offset : offset + limit])
-        encoded = _page(shown, next_token(offset, limit, len(found)))
-        picture.encoded[key] = encoded
-    return encoded
+        return _page(shown, next_token(offset, limit, len(found)))
+
+    return picture.encoded((wanted, offset, limit), encode)
 
 
 def _page(shown: Mapping[str, bytes], token: str | None) -> bytes:

@@ -128,9 +128,12 @@ def _closing_qty(held: Position, params: Mapping[str, str]) -> int | Refusal | N
 
 
 def _close_all(desk: Desk, at: datetime) -> list[dict[str, Any]]:
-    """Send an order for every position. The long leg of a spread is refused until its short one is bought back."""
+    """Send an order for every position, the short ones first.
+
+    What covers a short one is refused until that is bought back: a spread may need a second call.
+    """
     rows = []
-    for held in list(desk.account.positions.values()):
+    for held in sorted(desk.account.positions.values(), key=lambda held: held.qty > 0):
         outcome = desk.close_position(held.symbol, None, at)
         row = {"symbol": held.symbol}
         if isinstance(outcome, Refusal):

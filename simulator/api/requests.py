@@ -14,6 +14,12 @@ from fastapi import Request
 from kernel.domain.clock import MARKET_ZONE
 from simulator.venue.intake import read_number
 
+#: What 64 bits hold.
+NUMBER_MAX = 2**63 - 1
+_OFFSET_MAX = 2**31 - 1
+#: Instants beyond these are nobody's, and days can be added to these.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+
 T = TypeVar("T")
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -64,15 +70,20 @@ def choice(
         raise BadRequest(msg) from e
 
 
-def whole_number(params: Mapping[str, str], name: str, default: int, maximum: int) -> int:
-    """Return a whole number from 1 to `maximum`."""
+def whole_number(params: Mapping[str, str], name: str, default: int, maximum: int, minimum: int = 1) -> int:
+    """Return a whole number from `minimum` to `maximum`."""
     text = params.get(name)
     if not text:
         return default
-    if not text.isdecimal() or not 1 <= int(text) <= maximum:
-        msg = f"invalid {name}: {text!r} is no whole number from 1 to {maximum}"
+    if not _is_row_number(text) or not minimum <= int(text) <= maximum:
+        msg = f"invalid {name}: {text[:40]!r} is no whole number from {minimum} to {maximum}"
         raise BadRequest(msg)
     return int(text)
+
+
+def _is_row_number(text: str) -> bool:
+    """Tell whether a text has no more digits than 64 bits hold."""
+    return text.isdecimal() and len(text) <= len(str(NUMBER_MAX))
 
 
 def number(params: Mapping[str, str], name: str) -> Decimal | None:
@@ -109,6 +120,9 @@ def moment(params: Mapping[str, str], name: str) -> datetime | None:
     except ValueError as e:
         msg = f"invalid {name}: {text!r} is no RFC 3339 instant"
         raise BadRequest(msg) from e
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        msg = f"invalid {name}: {text!r} is beyond {_FIRST_YEAR} and {_LAST_YEAR}"
+        raise BadRequest(msg)
     if len(text) == len("YYYY-MM-DD"):
         return value.replace(tzinfo=MARKET_ZONE)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -121,10 +135,11 @@ def page(params: Mapping[str, str], default: int, maximum: int) -> tuple[int, in
     if not token:
         return 0, limit
     try:
-        return int(base64.b64decode(token, validate=True)), limit
+        offset = base64.b64decode(token, validate=True).decode()
     except (binascii.Error, ValueError) as e:
-        msg = f"invalid page_token: {token!r}"
+        msg = f"invalid page_token: {token[:40]!r}"
         raise BadRequest(msg) from e
+    return whole_number({"page_token": offset}, "page_token", 0, _OFFSET_MAX, minimum=0), limit
 
 
 def next_token(offset: int, limit: int, total: int) -> str | None:

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Response, WebSocket, WebSocketDisconnect
 from simulator.brokerage import Brokerage
 from simulator.faults import CONNECT_FAULTS
 from simulator.hub import Subscriber, UpdateHub
+from simulator.venue.identity import holder_of_token
 
 _TRY_AGAIN_LATER = 1013
 
@@ -82,6 +83,8 @@ class _Connection:
                 return
             message = _parse(frame.get("bytes") or (frame.get("text") or "").encode())
             action = message.get("action")
+            if not isinstance(action, str):
+                continue
             if action in {"authenticate", "auth"} and not self._authenticate(message):
                 await self._websocket.close(_TRY_AGAIN_LATER, "connection limit exceeded")
                 return
@@ -123,7 +126,7 @@ def _key_of(message: dict[str, Any]) -> str | None:
     key, secret = keys.get("key_id") or keys.get("key"), keys.get("secret_key") or keys.get("secret")
     if key and secret:
         return str(key)
-    return str(keys["oauth_token"]) if keys.get("oauth_token") else None
+    return holder_of_token(str(keys["oauth_token"])) if keys.get("oauth_token") else None
 
 
 def _parse(frame: bytes) -> dict[str, Any]:

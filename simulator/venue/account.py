@@ -22,7 +22,7 @@ from simulator.venue.configuration import Configuration
 from simulator.venue.daybook import Daybook, PriceOf, equity_usd
 from simulator.venue.exercise import check_exercise, check_waiver
 from simulator.venue.fills import Execution, FillRules, is_triggered
-from simulator.venue.funds import check_power, required_usd
+from simulator.venue.funds import check_power, check_priced, required_usd
 from simulator.venue.instruments import Instrument, instrument_of
 from simulator.venue.ledger import Ledger
 from simulator.venue.lifecycle import Changes, Timing
@@ -146,7 +146,7 @@ class Account:
             parent=self.account_id,
             sequence=self.ledger.next_sequence,
             intents=intents,
-            reserve_usd=required / request.qty,
+            reserve_usd=required,
             now=now,
             timing=timing,
         )
@@ -183,7 +183,7 @@ class Account:
         old, new = lifecycle.replaced(
             order,
             changes,
-            reserve_usd=judged[1] / request.qty,
+            reserve_usd=judged[1],
             sequence=self.ledger.next_sequence,
             now=now,
             timing=timing,
@@ -257,7 +257,7 @@ class Account:
         parts = parts_of(request, standing)
         if isinstance(parts, Refusal):
             return parts
-        refusal = check(request, parts, standing, self.rights)
+        refusal = check(request, parts, standing, self.rights) or check_priced(request, parts, quote_of)
         if refusal is not None:
             return refusal
         required = required_usd(request, parts, standing, quote_of)

@@ -22,7 +22,9 @@ class OrderBook:
         self.changed: dict[str, Order] = {}
         self._by_client_id: dict[str, str] = {}
         self._parent_of: dict[str, str] = {}
+        #: Open orders by what they are on: each underlying, and each symbol they trade.
         self._open_on: dict[str, dict[str, Order]] = {}
+        self._open_in: dict[str, dict[str, Order]] = {}
 
     def keep(self, order: Order) -> None:
         """Keep an order as it now is."""
@@ -38,12 +40,10 @@ class OrderBook:
             self.open[order.id] = order
         else:
             self.open.pop(order.id, None)
-        for underlying in _underlyings(order):
-            on = self._open_on.setdefault(underlying, {})
-            if order.is_open:
-                on[order.id] = order
-            else:
-                on.pop(order.id, None)
+        for part in order.parts:
+            if part.instrument is not None:
+                _put(self._open_on.setdefault(part.instrument.underlying, {}), order)
+                _put(self._open_in.setdefault(part.symbol, {}), order)
 
     def find(self, order_id: str) -> Order | None:
         """Return an order or a leg."""
@@ -67,6 +67,10 @@ class OrderBook:
         """Yield the open orders on an underlying, oldest first, but for the one with the id `without`."""
         return (order for order in self._open_on.get(underlying, {}).values() if order.id != without)
 
+    def open_in(self, symbol: str, *, without: str | None = None) -> Iterator[Order]:
+        """Yield the open orders that trade a symbol, alone or as a leg, likewise."""
+        return (order for order in self._open_in.get(symbol, {}).values() if order.id != without)
+
     def _index(self, order: Order) -> None:
         self._by_client_id[order.client_order_id] = order.id
         for leg in order.legs:
@@ -88,5 +92,8 @@ def closing_qty(orders: Iterable[Order], symbol: str) -> Mapping[Intent, int]:
     return promised
 
 
-def _underlyings(order: Order) -> set[str]:
-    return {part.instrument.underlying for part in order.parts if part.instrument}
+def _put(orders: dict[str, Order], order: Order) -> None:
+    if order.is_open:
+        orders[order.id] = order
+    else:
+        orders.pop(order.id, None)

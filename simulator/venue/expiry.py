@@ -59,7 +59,7 @@ def _means(ledger: Ledger, ending: Mapping[Instrument, int]) -> Means:
     gone = {instrument: -qty for instrument, qty in ending.items()}
     pending = [open_lots(order) for order in book.open_on(underlying)]
     covering = shortfall(portfolio.lots(underlying, gone), Right.CALL, pending) * CONTRACT_MULTIPLIER
-    promised = closing_qty(book.open_on(underlying), underlying)[Intent.SELL_TO_CLOSE]
+    promised = closing_qty(book.open_in(underlying), underlying)[Intent.SELL_TO_CLOSE]
     return Means(
         free_shares=portfolio.qty(underlying) - promised - covering,
         power_usd=portfolio.cash_usd - portfolio.margin_after_usd(gone) - book.held_usd,

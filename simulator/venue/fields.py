@@ -12,6 +12,9 @@ Body = Mapping[str, Any]
 Choice = TypeVar("Choice", bound=StrEnum)
 
 CLIENT_ORDER_ID_MAX_CHARS = 128
+#: The most contracts, units or shares of an order, and the largest ratio of a leg; Alpaca does not tell its own limit.
+#: A leg's quantity, their product, stays far below 64 bits, which is what JSON and the state file can carry.
+MAX_QTY = 1_000_000
 
 
 def read_number(value: object) -> Decimal | None:
@@ -60,13 +63,18 @@ def check_increment(price: Decimal, name: str) -> Refusal | None:
 
 
 def check_qty(value: object) -> Refusal | None:
-    """Refuse a quantity that is not a positive whole number; 1.0 is whole."""
+    """Refuse a quantity that is not a positive whole number (1.0 is whole), or above `MAX_QTY`."""
     qty = read_number(value)
     if qty is None or qty <= 0:
         return invalid("qty must be > 0")
     if qty != qty.to_integral_value():
         return unprocessable("qty must be integer for options trading")
-    return None
+    return check_size(qty)
+
+
+def check_size(qty: Decimal) -> Refusal | None:
+    """Refuse a quantity above `MAX_QTY`."""
+    return unprocessable(f"options order qty must be <= {MAX_QTY}") if qty > MAX_QTY else None
 
 
 def check_client_order_id(value: object) -> Refusal | None:

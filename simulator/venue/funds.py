@@ -1,6 +1,7 @@
 """What an order holds of the buying power, and whether the account has it.
 
 1. Long options: premium × 100 × qty. A market order is taken at the far side of the quote, a stop at its stop if higher.
+   What opens at the market needs an ask.
 2. A put written alone: strike × 100 × qty less the premium. A covered call: its shares, no money.
 3. Legs, and what closes a short position: net price × 100 × qty plus what the margin of all the underlying's options
    grows by (or less what it falls by); never below 0.
@@ -13,10 +14,10 @@ from decimal import Decimal
 from kernel.domain.money import CONTRACT_MULTIPLIER
 from kernel.domain.options import Right
 from simulator.venue.money_text import money_text
-from simulator.venue.orders import Intent, OrderRequest, Side
+from simulator.venue.orders import Intent, OrderRequest, OrderType, Side
 from simulator.venue.permissions import Part, legs_of
 from simulator.venue.quotes import QuoteOf
-from simulator.venue.refusals import Refusal, forbidden
+from simulator.venue.refusals import Refusal, forbidden, unprocessable
 from simulator.venue.standing import Standing
 
 
@@ -33,6 +34,16 @@ def required_usd(
     deltas = {part.instrument: part.side.sign * part.qty for part in parts}
     growth = portfolio.margin_after_usd(deltas) - portfolio.margin_usd
     return max(cost + (_secured_usd(parts) if is_written_put(parts) else growth), Decimal(0))
+
+
+def check_priced(request: OrderRequest, parts: Sequence[Part], quote_of: QuoteOf) -> Refusal | None:
+    """Refuse to open at the market what nobody offers: there is no price to hold buying power for."""
+    for part in parts:
+        symbol = part.instrument.symbol
+        is_opened_at_market = request.type is OrderType.MARKET and part.intent is Intent.BUY_TO_OPEN
+        if is_opened_at_market and quote_of(symbol).ask is None:
+            return unprocessable(f'no ask price is available for "{symbol}", unable to price a market order')
+    return None
 
 
 def check_power(required: Decimal, parts: Sequence[Part], standing: Standing) -> Refusal | None:

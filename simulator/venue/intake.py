@@ -6,6 +6,7 @@
 from collections.abc import Callable
 
 from simulator.venue.fields import (
+    MAX_QTY,
     Body,
     check_client_order_id,
     check_increment,
@@ -145,7 +146,7 @@ def _check_amount(body: Body) -> Refusal | None:
             else unprocessable("notional orders are not supported for options trading")
         )
     refusal = check_qty(qty)
-    return _not_fractionable(stock) if stock and refusal and refusal.code != INVALID else refusal
+    return _about_shares(stock, qty, refusal) if stock and refusal else refusal
 
 
 def _check_side(body: Body) -> Refusal | None:
@@ -202,6 +203,14 @@ def _stock(body: Body) -> Instrument | None:
     symbol = body.get("symbol")
     instrument = instrument_of(symbol) if isinstance(symbol, str) and _check_symbol(body) is None else None
     return instrument if instrument and instrument.option is None else None
+
+
+def _about_shares(stock: Instrument, qty: object, refusal: Refusal) -> Refusal:
+    """Return what a refused quantity of options is refused with where it is of shares."""
+    number = read_number(qty)
+    if number is not None and number > MAX_QTY:
+        return unprocessable(f"order qty must be <= {MAX_QTY}")
+    return refusal if refusal.code == INVALID else _not_fractionable(stock)
 
 
 def _not_fractionable(stock: Instrument) -> Refusal:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import gcd
 
-from simulator.venue.fields import Body, check_increment, is_one_of, read_number
+from simulator.venue.fields import Body, check_increment, check_size, is_one_of, read_number
 from simulator.venue.instruments import instrument_of
 from simulator.venue.orders import Intent, LegRequest, OrderType, Side, TimeInForce
 from simulator.venue.refusals import Refusal, invalid, unprocessable
@@ -57,7 +57,7 @@ def _read_leg(row: Body, number: int) -> LegRequest | Refusal:
     ratio = read_number(row.get("ratio_qty"))
     if ratio is None or ratio <= 0 or ratio != ratio.to_integral_value():
         return unprocessable(f"leg.{number} ratio_qty must be a positive integer")
-    direction = _read_direction(row, number)
+    direction = check_size(ratio) or _read_direction(row, number)
     if isinstance(direction, Refusal):
         return direction
     side, intent = direction

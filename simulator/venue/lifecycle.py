@@ -40,7 +40,9 @@ def opened(
     now: datetime,
     timing: Timing,
 ) -> Order:
-    """Return the order that `request` becomes; ids follow from `parent`, the client's id and the sequence.
+    """Return the order that `request` becomes, holding `reserve_usd` in all.
+
+    Its ids follow from `parent`, the client's id and the sequence.
 
     `intents` are those of its legs, or its own alone.
     """
@@ -58,6 +60,7 @@ def opened(
         limit_price=request.limit_price,
         stop_price=request.stop_price,
         reserve_usd=reserve_usd,
+        reserve_qty=request.qty,
         status=Status.ACCEPTED if timing.queued else Status.PENDING_NEW,
         created_at=now,
         updated_at=now,
@@ -69,8 +72,9 @@ def opened(
 
 
 def routed(order: Order, now: datetime) -> Order:
-    """Return the order as it reached the market."""
-    return _with_legs(order, pending_hold_usd=Decimal(0), status=Status.NEW, updated_at=now)
+    """Return the order as it reached the market; a replacement carries what was filled before it."""
+    status = Status.PARTIALLY_FILLED if order.filled_qty else Status.NEW
+    return _with_legs(order, pending_hold_usd=Decimal(0), status=status, updated_at=now)
 
 
 def triggered(order: Order, now: datetime) -> Order:
@@ -110,21 +114,25 @@ def rejected(order: Order, now: datetime) -> Order:
 def replaced(
     order: Order, changes: Changes, *, reserve_usd: Decimal, sequence: int, now: datetime, timing: Timing
 ) -> tuple[Order, Order]:
-    """Return the order ended by its replacement, and the replacement; what was filled counts for both.
+    """Return the order ended by its replacement, and the replacement, which holds `reserve_usd` for what is open.
 
+    What was filled before is told of both, as a quantity asked for includes it; each fill is one activity, of the order
+    that traded.
     Until it reaches the market the replacement holds the larger of both, as either may still be the one that trades.
     """
     order_id = uuid_of(order.id, f"replacement:{sequence}")
+    qty = order.qty if changes.qty is None else changes.qty
     new = replace(
         order,
         id=order_id,
         client_order_id=changes.client_order_id or uuid_of(order_id, "client_order_id"),
         sequence=sequence,
-        qty=order.qty if changes.qty is None else changes.qty,
+        qty=qty,
         limit_price=order.limit_price if changes.limit_price is None else changes.limit_price,
         stop_price=order.stop_price if changes.stop_price is None else changes.stop_price,
         time_in_force=changes.time_in_force or order.time_in_force,
         reserve_usd=reserve_usd,
+        reserve_qty=qty - order.filled_qty,
         pending_hold_usd=order.held_usd,
         status=Status.PENDING_NEW,
         created_at=now,

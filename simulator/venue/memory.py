@@ -20,13 +20,17 @@ from simulator.venue.positions import Position
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFacts:
-    """What is one row of an account; `events` counts what was told of orders, so that execution ids go on."""
+    """What is one row of an account; `events` counts what was told of orders, so that execution ids go on.
+
+    `journalled` counts the activities that were in the journal for certain when this was kept.
+    """
 
     account_id: str
     starting_cash_usd: Decimal
     opened_at: datetime
     events: int = 0
     generation: int = 0
+    journalled: int = 0
     waived: tuple[str, ...] = ()
     configuration: Configuration = field(default_factory=Configuration)
     closing_prices: dict[str, Decimal] = field(default_factory=dict)
@@ -45,7 +49,7 @@ class AccountMemory:
     seen_to: datetime | None = None
 
 
-def facts_of(account: Account, *, opened_at: datetime, generation: int) -> AccountFacts:
+def facts_of(account: Account, *, opened_at: datetime, generation: int, journalled: int = 0) -> AccountFacts:
     """Return the facts of an account as it stands."""
     return AccountFacts(
         account_id=account.account_id,
@@ -53,6 +57,7 @@ def facts_of(account: Account, *, opened_at: datetime, generation: int) -> Accou
         opened_at=opened_at,
         events=account.ledger.events,
         generation=generation,
+        journalled=journalled,
         waived=tuple(sorted(account.waived)),
         configuration=account.configuration,
         closing_prices=dict(account.days.closing_prices),

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
+from kernel.domain.money import CENT
 from simulator.venue.instruments import Instrument
 
 
@@ -120,8 +121,8 @@ class Order:
     `instrument`, `side` and `intent` are None for a parent, which holds its `legs`, each an order of its own with
     `ratio_qty` contracts per unit; a leg has `parent_id` and no price of its own.
     `live_at`: when it reaches the market. `expires_at`: when it ends by itself. `triggered_at`: when a stop was elected.
-    `reserve_usd`: buying power that each open unit holds; `pending_hold_usd`: what a replacement holds at least until
-    it reaches the market.
+    `reserve_usd`: buying power that `reserve_qty` open units hold, fewer their share of it; `pending_hold_usd`: what a
+    replacement holds at least until it reaches the market.
     """
 
     id: str
@@ -143,6 +144,7 @@ class Order:
     stop_price: Decimal | None = None
     triggered_at: datetime | None = None
     reserve_usd: Decimal = Decimal(0)
+    reserve_qty: int = 1
     pending_hold_usd: Decimal = Decimal(0)
     legs: "tuple[Order, ...]" = ()
     parent_id: str | None = None
@@ -184,8 +186,16 @@ class Order:
 
     @property
     def held_usd(self) -> Decimal:
-        """Buying power this order holds, in USD."""
-        return max(self.reserve_usd * self.open_qty, self.pending_hold_usd) if self.is_open else Decimal(0)
+        """Buying power this order holds, in USD; the share of a part that is open is rounded up to the cent."""
+        if not self.is_open:
+            return Decimal(0)
+        # The total is never divided and multiplied back: that would leave crumbs behind.
+        share = self.reserve_usd * self.open_qty
+        if self.reserve_qty != 1:
+            share /= self.reserve_qty
+        if self.open_qty != self.reserve_qty:
+            share = share.quantize(CENT, rounding=ROUND_CEILING)
+        return max(share, self.pending_hold_usd)
 
     @property
     def filled_avg_price(self) -> Decimal | None:

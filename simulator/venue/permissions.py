@@ -146,8 +146,8 @@ def _check_wash_trade(request: OrderRequest, standing: Standing) -> Refusal | No
     """Refuse an order that could trade against an open one of the other side."""
     if request.instrument is None:
         return None
-    for order in standing.book.open_on(request.instrument.underlying, without=standing.without):
-        if order.symbol == request.instrument.symbol and order.side is not request.side:
+    for order in standing.book.open_in(request.instrument.symbol, without=standing.without):
+        if not order.legs and order.side is not request.side:
             reason = _wash_reason(request, order)
             if reason is not None:
                 return forbidden(
@@ -202,6 +202,9 @@ def _check_cover(request: OrderRequest, parts: Sequence[Part], standing: Standin
         return None
     underlying, lots = parts[0].instrument.underlying, lots_of(parts)
     worse = any(
-        standing.shortfall(underlying, right, lots) > standing.shortfall(underlying, right) for right in Right
+        standing.shortfall(underlying, right, lots) > standing.shortfall(underlying, right)
+        for right in Right
+        # Most orders take no cover away; only the others are worth a look at every open order.
+        if shortfall([], right, [lots])
     )
     return forbidden(UNCOVERED) if worse else None

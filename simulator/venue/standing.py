@@ -29,7 +29,9 @@ class Standing:
     def available_qty(self, symbol: str) -> int:
         """Return the signed quantity held that no open order is about to close and no short call needs."""
         held, instrument = self.portfolio.qty(symbol), instrument_of(symbol)
-        promised = closing_qty(self.book.open_on(instrument.underlying, without=self.without), symbol)
+        if held == 0:
+            return 0
+        promised = closing_qty(self.book.open_in(symbol, without=self.without), symbol)
         if held < 0:
             return min(held + promised[Intent.BUY_TO_CLOSE], 0)
         covering = 0 if instrument.option else self.shortfall(symbol, Right.CALL) * CONTRACT_MULTIPLIER
@@ -37,7 +39,7 @@ class Standing:
 
     def related_orders(self, symbol: str) -> list[str]:
         """Return the ids of the open orders that are about to close what is held."""
-        orders = self.book.open_on(instrument_of(symbol).underlying, without=self.without)
+        orders = self.book.open_in(symbol, without=self.without)
         return [order.id for order in orders if any(closing_qty([order], symbol).values())]
 
     def shortfall(self, underlying: str, right: Right, extra: list[Lot] | None = None) -> int:

@@ -37,6 +37,7 @@ BREAKS = {
         "import kernel.runtime.logging",
         "The simulator knows the kernel's words and nothing else of ours",
     ),
+    "simulator/venue/margin.py": ("import time", "The simulated venue's core touches no IO, clock or loop"),
     "services/executor/replay.py": (
         "import services.executor.adapters.alpaca_broker",
         "Deciding again reaches no venue, no database and no broker",

@@ -63,8 +63,11 @@ class Day:
     day_volume_min: int = 200
 
     def plan(self) -> list[PlannedSignal]:
-        """Return signals for the whole session, both ways and both strategies in turn."""
-        count = (self.closes - self.opens) // _SIGNAL_EVERY - 2
+        """Return signals up to the last hour, both ways and both strategies in turn.
+
+        An hour is six seconds: what a busy machine may be late by, without a signal after the close.
+        """
+        count = (self.closes - self.opens - timedelta(hours=1)) // _SIGNAL_EVERY
         styles = cycle(product(Direction, (Strategy.DAY_TRADE, Strategy.SWING)))
         return [
             PlannedSignal(number, self.symbol, direction, strategy, None)

@@ -166,7 +166,7 @@ class PlainAccount:
         order.intents = [self._intent(s, n, others) for s, n in order.parts]
         if not self._has_quantities(order, others) or self._is_wash(order, others):
             return False
-        if not self._is_covered(order, others):
+        if not self._is_covered(order, others) or not self._is_priced(order, quotes):
             return False
         order.hold = order.own_hold = max(self._cost(order, quotes), Decimal(0))
         return order.hold <= max(self.power() + released, Decimal(0))
@@ -214,6 +214,13 @@ class PlainAccount:
             if intent.endswith("open"):
                 opening.positions[symbol] = count
         return not any(opening.bare(right, []) for right in "CP")
+
+    @staticmethod
+    def _is_priced(order: PlainOrder, quotes: dict) -> bool:
+        opened = [
+            s for (s, _), intent in zip(order.parts, order.intents, strict=True) if intent == "buy_to_open"
+        ]
+        return order.kind != "market" or all(quotes[s].ask is not None for s in opened)
 
     def _cost(self, order: PlainOrder, quotes: dict) -> Decimal:
         price = order.limit

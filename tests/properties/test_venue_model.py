@@ -4,9 +4,10 @@ After every step both hold the same cash, positions, promises, margin, buying po
 calls activities explains its cash and positions to the cent.
 """
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,8 +32,10 @@ from simulator.venue.refusals import Refusal
 from tests.oracle.plain_account import STOCK, Contract, PlainAccount, PlainOrder, Quote
 
 #: Together a thousand sequences.
-SEQUENCES_EACH, CASHES_USD = 250, (800, 6_000, 25_000, 90_000)
+SEQUENCES_EACH, CASHES_USD = 200, (800, 6_000, 25_000, 90_000, 1_000_000)
 STEPS = 30
+#: With these a price that runs away makes orders fail when they would fill.
+CASHES_THAT_RUN_OUT_USD = (6_000, 25_000)
 
 START = datetime(2026, 6, 10, 14, tzinfo=UTC)
 DAYS = {1: date(2026, 6, 12), 2: date(2026, 6, 19)}
@@ -75,7 +78,7 @@ symbols = st.sampled_from([*CONTRACTS, STOCK])
 amounts = st.integers(min_value=1, max_value=3)
 spots = st.sampled_from([Decimal(price) for price in ("60", "88", "95", "97.5", "100", "104", "130")])
 #: How far a limit lies from the far side of the quote, in dollars: through it, at it, beyond reach.
-offsets = st.sampled_from([Decimal(text) for text in ("0", "0", "0", "0.50", "-0.50")])
+offsets = st.sampled_from([Decimal(text) for text in ("0", "0", "0", "0.50", "0.50", "-0.50")])
 kinds = st.sampled_from(["limit", "limit", "limit", "market", "stop", "stop_limit"])
 client_ids = st.one_of(st.none(), st.none(), st.sampled_from(["a", "b", "c"]))
 works_at_once = st.sampled_from([True, True, False])
@@ -102,6 +105,8 @@ class TwoAccounts(RuleBasedStateMachine):
     """Does the same to both."""
 
     cash_usd = 0
+    #: How many orders of all sequences ended so, and how many there were.
+    seen: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,6 +117,10 @@ class TwoAccounts(RuleBasedStateMachine):
         self.blank: set[str] = set()
         self.order_ids: list[str] = []
         self.ended: dict[str, Any] = {}
+
+    def teardown(self) -> None:
+        self.seen["accepted"] += len(self.order_ids)
+        self.seen.update(str(self.account.orders[id_].status) for id_ in self.order_ids)
 
     # What both are told
 
@@ -215,6 +224,16 @@ class TwoAccounts(RuleBasedStateMachine):
         if not isinstance(outcome, Refusal):
             self.order_ids.append(outcome.order.id)
         if works:
+            self.tick()
+
+    @precondition(lambda self: self.day == 1 and len(self.plain.open_orders()) < 5)
+    @rule()
+    def spend_all_and_see_the_price_run(self) -> None:
+        ask = far_of(C1_95, 1, self.spot)
+        qty = int(self.plain.power() // (ask * 100))
+        if 1 <= qty <= 100:
+            self.send(C1_95, 1, qty, ("market", Decimal(0)), None, works=False)
+            self.spot = Decimal(130)
             self.tick()
 
     @rule(back=recent)
@@ -331,14 +350,15 @@ class TwoAccounts(RuleBasedStateMachine):
 
 
 def accounts_with(cash_usd: int) -> type[TwoAccounts]:
-    return type(f"TwoAccountsWith{cash_usd}", (TwoAccounts,), {"cash_usd": cash_usd})
+    return type(f"TwoAccountsWith{cash_usd}", (TwoAccounts,), {"cash_usd": cash_usd, "seen": Counter()})
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("cash_usd", CASHES_USD)
 def test_random_sequences_end_in_the_account_that_a_plain_model_has(cash_usd: int) -> None:
+    accounts = accounts_with(cash_usd)
     run_state_machine_as_test(
-        accounts_with(cash_usd),
+        accounts,
         settings=settings(
             max_examples=SEQUENCES_EACH,
             stateful_step_count=STEPS,
@@ -346,3 +366,8 @@ def test_random_sequences_end_in_the_account_that_a_plain_model_has(cash_usd: in
             suppress_health_check=list(HealthCheck),
         ),
     )
+    # Refused orders alone would prove nothing; a poor account usually has twice as many.
+    assert accounts.seen["accepted"] >= 60, accounts.seen
+    assert accounts.seen["filled"] >= 30, accounts.seen
+    if cash_usd in CASHES_THAT_RUN_OUT_USD:
+        assert accounts.seen["rejected"] >= 5, accounts.seen

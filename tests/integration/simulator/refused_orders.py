@@ -284,7 +284,52 @@ ORDERS = [
         )
         for rows in ((LONG,), (LONG, SHORT, *(leg(spy(k), "buy_to_open") for k in (500, 510, 540))))
     ),
+    Refused(
+        body=legs(qty=2 * 10**19, limit_price=0),
+        code=UNPROCESSABLE,
+        message="options order qty must be <= 1000000",
+    ),
+    Refused(
+        body=legs({**LONG, "ratio_qty": 1_000_001}, SHORT),
+        code=UNPROCESSABLE,
+        message="options order qty must be <= 1000000",
+    ),
+    Refused(
+        body=legs(LONG, leg(spy(520), "sell_to_open")),
+        code=UNPROCESSABLE,
+        message="mleg orders must have distinct symbols in their legs",
+    ),
+    Refused(
+        body=legs({**LONG, "ratio_qty": 2}, {**SHORT, "ratio_qty": 4}),
+        code=UNPROCESSABLE,
+        message="the greatest common divisor of the legs' ratio_qty must be 1",
+    ),
+    *(
+        Refused(
+            body=legs(LONG, {**SHORT, "ratio_qty": ratio}),
+            code=UNPROCESSABLE,
+            message="leg.1 ratio_qty must be a positive integer",
+        )
+        for ratio in (0, -1, 1.5, "many", None)
+    ),
     # 422 with a 400's code: what is malformed
+    *(
+        Refused(body=body, code=INVALID, message="invalid position_intent")
+        for body in (order(position_intent="buy_to_hold"), legs(LONG, {**SHORT, "position_intent": "keep"}))
+    ),
+    Refused(
+        body=order(position_intent="sell_to_open"),
+        code=INVALID,
+        message="position_intent sell_to_open does not fit side buy",
+    ),
+    Refused(
+        body=legs({**LONG, "side": "sell"}, SHORT),
+        code=INVALID,
+        message="position_intent buy_to_open does not fit side sell",
+    ),
+    Refused(body=order(order_class="pair"), code=INVALID, message="invalid order class"),
+    Refused(body=order(symbol=None), code=INVALID, message="symbol is required"),
+    Refused(body=order(client_order_id=7), code=INVALID, message="client_order_id must be a string"),
     Refused(
         before=resting(client_order_id="ticket-1"),
         body=order(client_order_id="ticket-1", limit_price=1),

@@ -17,7 +17,7 @@ from kernel.domain.errors import ConfigError
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings, read_settings
 from tests.fakes.market import FakeMarket, spy
-from tests.integration.simulator.at_venue import DEADLINE_S, bought, eventually, inject, journal
+from tests.integration.simulator.at_venue import DEADLINE_S, a_buy, bought, eventually, inject, journal
 from tests.integration.simulator.updates import UpdateListener
 
 
@@ -153,3 +153,23 @@ def test_a_second_stream_of_one_key_is_closed_and_of_another_let_in(by_key: Venu
     with UpdateListener(by_key, "first"):
         assert asyncio.run(talk("first")) == ("closed", 1013)
         assert asyncio.run(talk("second")) == ("authorized", None)
+
+
+def test_an_account_whose_tick_fails_stops_alone_and_is_told(
+    by_key: VenueThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = client_of(by_key, "first"), client_of(by_key, "second")
+    first.get_account()
+    broken = by_key.brokerage.holdings["first"].desk.account
+
+    def fail(*_: object, **__: object) -> None:
+        msg = "broken"
+        raise TypeError(msg)
+
+    monkeypatch.setattr(broken, "advance", fail)
+    first.submit_order(a_buy(limit_price=1.00))
+    health = f"{by_key.url}/healthz"
+    eventually(lambda: requests.get(health, timeout=30).status_code == 503, "the venue is not healthy")
+    bought(second)
+    assert post(by_key, "/sim/reset", key="first").status_code == 200
+    assert requests.get(health, timeout=30).status_code == 200

@@ -250,6 +250,14 @@ def test_a_listing_that_cannot_be_understood_is_refused(
     assert (refused, body["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(("path", "params"), [("", {"activity_types": "FILL,WISH"}), ("/WISH", {})])
+def test_an_unknown_activity_type_is_named(trading: TradingClient, path: str, params: dict[str, str]) -> None:
+    with pytest.raises(APIError) as error:
+        activities(trading, path, **params)
+    told = {"code": 40010001, "message": "invalid activity type: WISH"}
+    assert refusal_of(error) == (422, told)
+
+
 # Portfolio history
 
 

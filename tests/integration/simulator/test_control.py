@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import OrderSide, OrderStatus
@@ -96,6 +97,57 @@ def test_the_state_of_the_venue_is_one_document(venue: VenueThread, trading: Tra
     assert told["journal_seq"] == journal(venue)[-1]["seq"]
 
 
+def test_what_is_due_before_a_step_happens_before_it(venue: VenueThread, trading: TradingClient) -> None:
+    set_clock(venue, at=at_eastern("12:00"), speed=0)
+    seen = set()
+    for number in range(40):
+        before = requests.get(f"{venue.url}/sim/clock", timeout=30).json()["at"]
+        order = trading.submit_order(a_buy(qty=1, client_order_id=f"ticket-{number}"))
+        post(venue, "/sim/step", seconds=1)
+        fill = next(row for row in journal(venue, "fill") if row["client_order_id"] == order.client_order_id)
+        seen.add((fill["market_at"] == before, fill["price"]))
+    assert seen == {(True, "2.6")}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/sim/clock", {"at": "9999-12-31T23:59:59Z"}),
+        ("/sim/clock", {"at": "0001-01-01T00:00:00+14:00"}),
+        ("/sim/clock", {"speed": 1e300}),
+        ("/sim/step", {"seconds": 1e300}),
+        ("/sim/step", {"minutes": 500_000}),
+        ("/sim/faults", {"kind": "latency", "delay_ms": 1e300}),
+        ("/sim/faults", {"kind": "latency", "delay_to_ms": 1e300}),
+        ("/sim/faults", {"kind": "clock_skew", "skew_s": 1e300}),
+        ("/sim/faults", {"kind": "rate_limit", "retry_after_s": 10**300}),
+        ("/sim/faults", {"kind": "down", "count": 10**30}),
+        ("/sim/faults", {"kind": "down", "seed": 10**30}),
+        ("/sim/accounts", {"key": "k", "equity_usd": "1e400"}),
+    ],
+)
+def test_what_no_venue_can_bear_is_refused(venue: VenueThread, path: str, body: dict[str, Any]) -> None:
+    post(venue, "/sim/pause")
+    refused = requests.post(venue.url + path, data=json.dumps(body), timeout=30)
+    assert refused.status_code == 400
+    assert ask(venue, "GET", "/v2/account").status_code == 200
+    assert requests.get(f"{venue.url}/healthz", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("after", ["9223372036854775808", "9" * 5000, "-1", "x"])
+def test_a_row_number_that_is_none_is_refused(venue: VenueThread, after: str) -> None:
+    answer = requests.get(f"{venue.url}/sim/journal", params={"after": after}, timeout=30)
+    assert answer.status_code == 400
+    last = requests.get(f"{venue.url}/sim/journal", params={"after": 2**63 - 1}, timeout=30)
+    assert last.json() == []
+
+
+@pytest.mark.parametrize("token", ["LTE=", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk=", "eA==", "//8="])
+def test_a_page_token_of_no_page_is_refused(venue: VenueThread, token: str) -> None:
+    for path in ("/v2/options/contracts", "/v1beta1/options/snapshots/SPY"):
+        assert ask(venue, "GET", path, params={"page_token": token}).status_code == 400
+
+
 # The journal
 
 
@@ -174,3 +226,14 @@ def test_keys_are_needed_for_trading_and_none_for_control(venue: VenueThread) ->
     )
     assert requests.get(f"{venue.url}/v2/account", headers=KEYS, timeout=30).status_code == 200
     assert requests.get(f"{venue.url}/sim/state", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_no_web_page_controls_the_venue(venue: VenueThread, header: dict[str, str]) -> None:
+    def speed() -> float:
+        return float(requests.get(f"{venue.url}/sim/clock", timeout=30).json()["speed"])
+
+    before = speed()
+    refused = requests.post(f"{venue.url}/sim/pause", headers=header, timeout=30)
+    assert (refused.status_code, speed()) == (403, before)
+    assert requests.get(f"{venue.url}/healthz", headers=header, timeout=30).status_code == 200

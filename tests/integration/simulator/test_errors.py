@@ -5,8 +5,8 @@ What cannot be provoked here, and why:
   `invalid contract`: every contract that is listed may be traded; one that is not is expired or not found.
 - `contract "{symbol}" not found`: `asset "{symbol}" not found` is what was seen for unknown contracts.
 - `active assignment lock on {symbol}, cannot close all long options`: an assignment is carried out at once.
-- `exceeded account limit for contracts expiring today …`, `options order notional is {n} must be <= {limit}`,
-  `options order qty must be <= {max}`: Alpaca does not tell the limits.
+- `exceeded account limit for contracts expiring today …`, `options order notional is {n} must be <= {limit}`:
+  Alpaca does not tell the limits.
 - `submit/cancel/replace mleg order is disabled`: a switch of Alpaca's own.
 - `account not eligible for level2 options trading`, `invalid option order_type`, `invalid option time_in_force`,
   `no available position for the specified contract`: the older wording of refusals that are here.

@@ -99,7 +99,8 @@ def test_a_reset_connection_hides_whether_the_order_was_accepted(
     inject(venue, kind, path="/v2/orders", method="POST")
     with pytest.raises(requests.ConnectionError) as error:
         trading.submit_order(a_buy(client_order_id="ticket-1"))
-    assert "reset" in str(error.value).lower()
+    # Whether the reset is met while sending or while reading is a race; urllib3 words the two differently.
+    assert any(word in str(error.value) for word in ("reset", "RemoteDisconnected", "Broken pipe"))
     assert exists(venue, "ticket-1") is accepted
     row = next(row for row in journal(venue, "request") if row["method"] == "POST")
     assert (row["status"], row["fault"]) == (None, kind)

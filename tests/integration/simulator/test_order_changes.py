@@ -88,6 +88,25 @@ def test_a_stop_price_is_replaced_as_text(venue: VenueThread, trading: TradingCl
     assert (answer.status_code, answer.json()["stop_price"]) == (200, "1.5")
 
 
+def test_an_opening_order_is_not_changed_past_the_end_of_opening(
+    venue: VenueThread, trading: TradingClient
+) -> None:
+    sent = working(trading, time_in_force=TimeInForce.GTC)
+    set_clock(venue, at=at_eastern("15:30", THIS_FRIDAY), speed=0)
+    with pytest.raises(APIError) as error:
+        trading.replace_order_by_id(sent.id, ReplaceOrderRequest(limit_price=1.10))
+    reason = f'contract "{spy(520)}" expires soon, unable to open new positions'
+    assert refusal_of(error) == (422, {"code": 42210000, "message": reason})
+    assert trading.get_order_by_id(sent.id).status is OrderStatus.NEW
+
+
+def test_a_closing_order_is_changed_to_the_end(venue: VenueThread, trading: TradingClient) -> None:
+    bought(trading)
+    sent = working(trading, side=OrderSide.SELL, limit_price=9.00, time_in_force=TimeInForce.GTC)
+    set_clock(venue, at=at_eastern("15:45", THIS_FRIDAY), speed=0)
+    assert trading.replace_order_by_id(sent.id, ReplaceOrderRequest(limit_price=8.00)).replaces == sent.id
+
+
 # Cancelling
 
 

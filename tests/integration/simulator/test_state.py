@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -171,6 +172,75 @@ def test_resetting_is_remembered_too(state: Path) -> None:
             [],
         )
         bought(client_of(venue), client_order_id="ticket-1")
+
+
+# Between the state and the journal
+
+
+def test_a_fill_that_was_kept_and_not_journalled_is_told_after_the_restart(
+    state: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "journal.jsonl"
+    with venue_with(state, journal=file) as venue:
+        trading = client_of(venue)
+        bought(trading, qty=3)
+        filled(trading, trading.submit_order(at_market(OrderSide.SELL)))
+        filled(trading, trading.submit_order(a_spread()))
+        cash = ask(venue, "GET", "/v2/account").json()["cash"]
+        # As it is on disk when the venue is killed before the last fill's row, and those behind it, were written.
+        on_disk = copies(state, tmp_path / "killed")
+    rows = file.read_bytes().splitlines(keepends=True)
+    fills = [n for n, row in enumerate(rows) if json.loads(row)["kind"] == "fill"]
+    file.write_bytes(b"".join(rows[: fills[-1]]))
+    with venue_with(on_disk, journal=file) as venue:
+        found = journal(venue, "fill")
+        assert ask(venue, "GET", "/v2/account").json()["cash"] == cash
+        assert [row.get("restored", False) for row in found] == [False, False, True]
+        lost = json.loads(rows[fills[-1]])
+        told = {name: found[-1][name] for name in ("order_id", "qty", "price", "net_usd", "market_at")}
+        assert told == {name: lost[name] for name in told}
+        assert Decimal(cash) == 100_000 + sum(Decimal(row["net_usd"]) for row in found)
+    with venue_with(on_disk, journal=file) as venue:
+        assert len(journal(venue, "fill")) == 3
+
+
+def test_an_orderly_restart_restores_no_row(state: Path, tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    with venue_with(state, journal=file) as venue:
+        bought(client_of(venue))
+    with venue_with(state, journal=file) as venue:
+        assert [row.get("restored") for row in journal(venue, "fill")] == [None]
+
+
+def copies(state: Path, folder: Path) -> Path:
+    """Copy a state file as a kill would leave it, its write-ahead log included."""
+    folder.mkdir()
+    for part in state.parent.iterdir():
+        shutil.copy(part, folder / part.name)
+    return folder / state.name
+
+
+def test_row_numbers_never_go_back_without_a_journal_file(state: Path, tmp_path: Path) -> None:
+    with venue_with(state) as venue:
+        for _ in range(5):
+            ask(venue, "GET", "/v2/clock")
+        on_disk = copies(state, tmp_path / "killed")
+        for _ in range(5):
+            ask(venue, "GET", "/v2/clock")
+        told = journal(venue)[-1]["seq"]
+    with venue_with(on_disk) as venue:
+        assert journal(venue)[0]["seq"] > told
+
+
+def test_a_bearers_token_is_on_no_disk(state: Path, tmp_path: Path) -> None:
+    file, token = tmp_path / "journal.jsonl", "s3cr3t-t0ken"
+    with venue_with(state, journal=file, accounts="by-key") as venue:
+        bearer = {"Authorization": f"Bearer {token}"}
+        requests.get(f"{venue.url}/v2/account", headers=bearer, timeout=30).raise_for_status()
+        inject(venue, "down", account="AKEYID", count=None)
+    for kept in (file, *state.parent.iterdir()):
+        assert token.encode() not in kept.read_bytes()
+    assert b"AKEYID" not in file.read_bytes()
 
 
 # A killed process

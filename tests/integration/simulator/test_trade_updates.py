@@ -97,6 +97,17 @@ def test_other_clients_authenticate_in_other_words(venue: VenueThread, message: 
     assert json.loads(talk(venue, message)[0]) == AUTHORIZED
 
 
+def test_a_message_whose_action_is_no_word_is_passed_over(venue: VenueThread) -> None:
+    async def converse() -> Any:
+        async with websockets.connect(venue.stream_url) as stream:
+            for action in (["listen"], {"listen": 1}, None, 7):
+                await stream.send(json.dumps({"action": action}))
+            await stream.send(json.dumps(AUTHENTICATE))
+            return await asyncio.wait_for(stream.recv(), DEADLINE_S)
+
+    assert json.loads(asyncio.run(converse())) == AUTHORIZED
+
+
 def test_a_listen_replaces_the_set_and_an_empty_one_stops(venue: VenueThread, trading: TradingClient) -> None:
     async def converse() -> list[Any]:
         async with websockets.connect(venue.stream_url) as stream:

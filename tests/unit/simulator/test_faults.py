@@ -1,5 +1,10 @@
 """Faults happen to what they name, as often as they say."""
 
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
 from simulator.faults import CHAIN_FAULTS, REQUEST_FAULTS, Fault, FaultKind, Faults
 
 
@@ -33,3 +38,20 @@ def test_faults_happen_in_the_order_they_were_injected() -> None:
     faults.inject(Fault(kind=FaultKind.LATENCY))
     kinds = [fault.kind for _ in range(2) if (fault := faults.take(REQUEST_FAULTS, "/", "GET"))]
     assert kinds == [FaultKind.DOWN, FaultKind.LATENCY]
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [
+        (FaultKind.STALE_QUOTES, {"account": "key"}),
+        (FaultKind.STREAM_ERROR, {"account": "key"}),
+        (FaultKind.DOWN, {"symbol": "SPY"}),
+        (FaultKind.EMPTY_CHAIN, {"symbol": "SPY"}),
+        (FaultKind.DROP_UPDATES, {"method": "POST"}),
+        (FaultKind.HALT, {"path": "/v2/orders"}),
+        (FaultKind.MUTE_STREAM, {"probability": 0.5}),
+    ],
+)
+def test_a_limit_that_a_kind_cannot_honour_is_refused(kind: FaultKind, limit: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=f"cannot be limited by {next(iter(limit))}"):
+        Fault(kind=kind, **limit)

@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from simulator.market_view import MarketView
+from simulator.market_view import ENCODED_MAX, MarketView
 from simulator.markets.market import Quote
 from simulator.venue.fills import Nbbo
 from tests.fakes.market import FakeMarket, at_eastern, spy
@@ -49,3 +49,17 @@ def test_contracts_do_not_share_a_quote() -> None:
 
 def test_what_nobody_lists_has_no_quote() -> None:
     assert MarketView(AskedMarket()).nbbo("GOOG", AT) == Nbbo(bid=None, ask=None)
+
+
+def test_a_picture_keeps_only_so_many_answers() -> None:
+    picture, made = MarketView(AskedMarket()).chain("SPY", AT), []
+
+    def ask(what: int) -> bytes:
+        return picture.encoded(what, lambda: made.append(what) or b"%d" % what)
+
+    assert [ask(0), ask(0)] == [b"0", b"0"]
+    assert made == [0]
+    for what in range(1, ENCODED_MAX + 1):
+        ask(what)
+    assert (ask(ENCODED_MAX), ask(0)) == (b"%d" % ENCODED_MAX, b"0")
+    assert made == [*range(ENCODED_MAX + 1), 0]

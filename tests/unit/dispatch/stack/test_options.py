@@ -5,6 +5,7 @@ import pytest
 
 from dispatch.stack.options import StackOptions, default_run_folder
 from simulator.settings import VenueSettings
+from simulator.venue.fills import FillModel
 
 
 def test_the_venue_reads_exactly_what_the_options_say(
@@ -24,8 +25,15 @@ def test_the_venue_reads_exactly_what_the_options_say(
     for name, value in options.venue_environment().items():
         monkeypatch.setenv(name, value)
     read = VenueSettings()
-    for name in ("market", "symbol", "date", "start", "speed", "equity", "fill_model", "seed"):
+    for name in ("market", "symbol", "start", "speed", "equity", "fill_model", "seed"):
         assert getattr(read, name) == getattr(options, name), name
+    assert str(read.date) == str(options.date)
+
+
+@pytest.mark.parametrize("model", list(FillModel))
+def test_a_stack_takes_every_fill_model_of_the_venue(tmp_path: Path, model: FillModel) -> None:
+    options = StackOptions.model_validate({"run_folder": tmp_path, "fill_model": model.value})
+    assert options.venue_environment()["SIMULATOR_FILL_MODEL"] == model
 
 
 def test_an_option_left_open_is_left_to_the_venue(tmp_path: Path) -> None:

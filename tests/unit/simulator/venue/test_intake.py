@@ -49,6 +49,9 @@ def test_numbers_may_be_json_numbers_or_strings(qty: object, price: object) -> N
 @pytest.mark.parametrize(
     ("overrides", "code", "message"),
     [
+        ({"qty": 2 * 10**19}, 42210000, "options order qty must be <= 1000000"),
+        ({"qty": "1000001"}, 42210000, "options order qty must be <= 1000000"),
+        ({"symbol": "SPY", "qty": 1_000_001}, 42210000, "order qty must be <= 1000000"),
         ({"qty": "1.5"}, 42210000, "qty must be integer for options trading"),
         ({"qty": 0}, 40010001, "qty must be > 0"),
         ({"qty": "-1"}, 40010001, "qty must be > 0"),
@@ -101,6 +104,10 @@ def test_a_malformed_body_is_refused_in_the_venues_words(
     overrides: dict[str, object], code: int, message: str
 ) -> None:
     assert refusal(**overrides) == (403 if code == 40310000 else 422, code, message)
+
+
+def test_the_largest_quantity_is_accepted() -> None:
+    assert isinstance(read_order(a_body(qty=1_000_000)), OrderRequest)
 
 
 def test_below_a_dollar_prices_have_four_decimals() -> None:
