@@ -296,6 +296,7 @@ async def test_a_record_with_neither_key_nor_value_is_buried_as_an_empty_one(bro
         await write_nothing(broker.bootstrap, SIGNALS.full_name(broker.prefix))
         await broker.send(1)
         await eventually(broker.all_answered, working)
+        await eventually(broker.buried, working)
         (letter,) = await broker.buried()
     assert (letter.key, letter.value) == (None, b"")
 
