@@ -7,6 +7,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from logging import INFO
 
 from kernel.contracts.base import Meta
 from kernel.contracts.messages import Evidence, Rejection, Selection, Ticket
@@ -69,7 +70,8 @@ class SizerStage:
             else:
                 emissions = [Emission(EVIDENCE, evidence), Emission(REJECTIONS, answer)]
             await budget.record(selection.meta.id, emissions)
-        _tell(decision)
+        if _log.is_enabled_for(INFO):
+            _tell(decision)
         return emissions
 
     async def _gather(self, budget: LockedBudget) -> Facts:

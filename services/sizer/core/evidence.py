@@ -13,6 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from kernel.contracts.base import Meta
 from kernel.contracts.messages import Evidence, EvidenceItem, Selection
 from kernel.domain.account import AccountReading, parse_account
@@ -52,7 +54,7 @@ def facts_of(evidence: Evidence) -> Facts:
     return Facts(
         reservations=_read_reservations(reservations.body),
         reservations_at=reservations.observed_at,
-        reading=AccountReading(parse_account(json.loads(account.body), account.observed_at), account.body),
+        reading=AccountReading(parse_account(orjson.loads(account.body), account.observed_at), account.body),
         now=evidence.decided_at,
     )
 
@@ -63,7 +65,7 @@ def _write_reservations(reservations: Sequence[Reservation]) -> bytes:
 
 
 def _read_reservations(body: bytes) -> tuple[Reservation, ...]:
-    rows: list[dict[str, Any]] = json.loads(body)
+    rows: list[dict[str, Any]] = orjson.loads(body)
     return tuple(
         Reservation(
             **row
