@@ -34,7 +34,7 @@ from kernel.stream.producer import KafkaPublisher
 from kernel.stream.stage import Emission
 
 PREFIX = "bench."
-SIGNALS, CONTRACTS, ROUNDS = 3000, 500, 3
+SIGNALS, CONTRACTS, ROUNDS = 3000, 500, 5
 _AT_ONCE = 300
 
 

@@ -7,9 +7,13 @@ store learn it, then decodes again.
 
 import io
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
 from typing import TypeVar, cast
 
 import fastavro
+import fastavro.read
 from pydantic import ValidationError
 
 from kernel.contracts.base import Message
@@ -24,6 +28,27 @@ _HEADER_BYTES = 10
 _QUOTED_CHARS = 100
 
 M = TypeVar("M", bound=Message)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@cache
+def _unit(scale: int) -> Decimal:
+    return Decimal(1).scaleb(-scale)
+
+
+def _read_decimal(data: bytes, writer: Schema | None = None, _: Schema | None = None) -> Decimal:
+    assert writer is not None, "a decimal has the scale of its writer"
+    return int.from_bytes(data, "big", signed=True) * _unit(writer["scale"])
+
+
+def _read_micros(micros: int, *_: Schema | None) -> datetime:
+    return _EPOCH + timedelta(0, 0, micros)
+
+
+# What fastavro reads them with gives the same and takes twice the time; a message has up to twenty of the one.
+fastavro.read.LOGICAL_READERS["bytes-decimal"] = _read_decimal
+fastavro.read.LOGICAL_READERS["long-timestamp-micros"] = _read_micros
 
 
 class Codec:

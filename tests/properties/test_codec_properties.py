@@ -1,5 +1,7 @@
 """What holds for any bytes: they are a message or an UndecodableMessage, never anything else."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
-from kernel.contracts.topics import ALL_TOPICS, Topic
+from kernel.contracts.messages import Signal
+from kernel.contracts.topics import ALL_TOPICS, SIGNALS, Topic
 from kernel.domain.errors import UndecodableMessage
 from tests.contracts.samples import SAMPLED
 
@@ -47,3 +50,15 @@ def test_a_message_with_some_bytes_changed_breaks_nothing(
     changed = decoded(topic, bytes(wire))
     if changed is not None:
         assert CODEC.decode(topic, CODEC.encode(topic, changed)) == changed
+
+
+@given(
+    st.decimals("0.000001", "999999999999.999999", places=6),
+    st.datetimes(timezones=st.just(UTC)),
+)
+def test_a_price_and_an_instant_are_read_as_they_were_written(price: Decimal, at: datetime) -> None:
+    signal = next(message for _, message in SAMPLED if isinstance(message, Signal))
+    idea = signal.idea.model_copy(update={"reference_price": price, "expires_at": at})
+    read = CODEC.decode(SIGNALS, CODEC.encode(SIGNALS, signal.model_copy(update={"idea": idea})))
+    assert read.idea.reference_price == price
+    assert read.idea.expires_at == at
