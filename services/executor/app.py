@@ -17,11 +17,14 @@ from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_facts import AlpacaAccounts, AlpacaQuotes
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
+from services.executor.core.readiness import Readiness
 from services.executor.core.steps import Steps
+from services.executor.gathering import Gathering
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
 from services.executor.tracking import OrderTracker
@@ -52,12 +55,23 @@ def build(settings: ExecutorSettings) -> Process:
         steps=steps,
         sweep_s=settings.sweep_s,
     )
+    swept = ReadinessOfSweep()
+    gathering = Gathering(
+        accounts=AlpacaAccounts(gateway),
+        quotes=AlpacaQuotes(gateway, settings.option_feed, settings.stock_feed),
+        sessions=AlpacaCalendars(gateway),
+        readiness=swept,
+        clock=clock,
+        clock_skew_s=_skew(settings, clock),
+        venue_url=lambda: gateway.trading_url,
+        pause=asyncio.sleep,
+        params=params,
+    )
     stage = ExecutorStage(
         broker=broker,
         orders=orders,
-        sessions=AlpacaCalendars(gateway),
+        facts=gathering.facts,
         clock=clock,
-        clock_skew_s=_skew(settings, clock),
         pause=asyncio.sleep,
         params=params,
         steps=steps,
@@ -71,7 +85,7 @@ def build(settings: ExecutorSettings) -> Process:
         consumes=TICKETS,
         stage=stage,
         resources=[gateway, database],
-        start=_start(account, tracker),
+        start=_start(account, tracker, swept),
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
@@ -94,10 +108,21 @@ def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] 
     return ahead_s
 
 
-def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:
+class ReadinessOfSweep:
+    """Readiness as far as the sweep at the start tells it: once it is done, our orders agree with the venue's."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    async def readiness(self) -> Readiness:
+        return Readiness(stream_ready=self.done, reconciled=self.done)
+
+
+def _start(account: AlpacaAccount, tracker: OrderTracker, swept: ReadinessOfSweep) -> Task:
     async def start() -> None:
         await account.connect()
         # No new order before what is already at the venue is known.
         await tracker.sweep()
+        swept.done = True
 
     return start

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Protocol
 
 from kernel.contracts.messages import Ticket
 from kernel.domain.calendar import TradingCalendar
 from services.executor.core.answers import Answer
+from services.executor.core.facts import AccountFacts, Facts, Position, Quote
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
 from services.executor.core.readiness import Readiness
@@ -49,6 +51,30 @@ class ReadinessBoard(Protocol):
 
     async def readiness(self) -> Readiness:
         """Return what is known; `READINESS_UNKNOWN` when nothing is. Raises DatabaseUnavailable."""
+        ...
+
+
+class Accounts(Protocol):
+    """The trading account and what it holds. Figures that are senseless come back as None; raises VenueUnavailable."""
+
+    async def account(self) -> AccountFacts | None:
+        """Return the account as it stands."""
+        ...
+
+    async def positions(self) -> tuple[Position, ...] | None:
+        """Return its positions in options."""
+        ...
+
+
+class Quotes(Protocol):
+    """The market as it is now. Figures that are senseless or missing come back as None; raises VenueUnavailable."""
+
+    async def option(self, occ_symbol: str) -> Quote | None:
+        """Return a contract's latest quote."""
+        ...
+
+    async def price_usd(self, underlying: str) -> Decimal | None:
+        """Return the price of a share."""
         ...
 
 
@@ -119,3 +145,4 @@ class Orders(Protocol):
 
 
 Pause = Callable[[float], Awaitable[None]]
+FactsOf = Callable[[Ticket], Awaitable[Facts]]

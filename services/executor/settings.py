@@ -1,5 +1,7 @@
 """The executor's settings: those every stage has, and how often it compares its orders with the venue."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from kernel.runtime.settings import ServiceSettings
@@ -7,6 +9,17 @@ from kernel.runtime.settings import ServiceSettings
 
 class ExecutorSettings(ServiceSettings):
     """The numbers of execution stand in the trading parameters; this is about running."""
+
+    option_feed: Literal["indicative", "opra"] = Field(
+        "indicative",
+        alias="DISPATCH_OPTION_FEED",
+        description="Option quotes: indicative (free, delayed trades) or opra (needs a subscription).",
+    )
+    stock_feed: Literal["iex", "sip", "delayed_sip"] = Field(
+        "iex",
+        alias="DISPATCH_STOCK_FEED",
+        description="Prices of the underlying: iex (free), sip (needs a subscription) or delayed_sip.",
+    )
 
     sweep_s: float = Field(
         30.0,

@@ -13,8 +13,11 @@ from kernel.testing.clock import FixedClock
 from kernel.testing.driver import StageDriver
 from services.executor.core.orders import client_order_id_of
 from services.executor.core.steps import Steps
+from services.executor.gathering import Gathering
 from services.executor.stage import ExecutorStage
-from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeSessions
+from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause
+from tests.fakes.executor_facts import FakeAccounts, FakeQuotes, FakeReadiness
+from tests.fakes.executor_sessions import FakeSessions
 from tests.fakes.params import PARAMS
 
 #: Expires a week on, so that no cut-off is near.
@@ -31,6 +34,10 @@ class Desk:
         self.orders = FakeOrders()
         self.pause = FakePause(self.clock.advance)
         self.skew_s: float | None = None
+        self.accounts = FakeAccounts()
+        self.quotes = FakeQuotes(self.clock)
+        self.readiness = FakeReadiness()
+        self.venue_url = "http://127.0.0.1:1"
 
     async def deliver(self, ticket: Ticket = TICKET) -> None:
         """Hand a ticket to a stage that has just started."""
@@ -47,12 +54,22 @@ class Desk:
         pytest.fail("the ticket was never done with")
 
     def stage(self) -> ExecutorStage:
+        gathering = Gathering(
+            accounts=self.accounts,
+            quotes=self.quotes,
+            sessions=FakeSessions(),
+            readiness=self.readiness,
+            clock=self.clock,
+            clock_skew_s=None if self.skew_s is None else lambda: self.skew_s or 0.0,
+            venue_url=lambda: self.venue_url,
+            pause=self.pause,
+            params=PARAMS,
+        )
         return ExecutorStage(
             broker=self.broker,
             orders=self.orders,
-            sessions=FakeSessions(),
+            facts=gathering.facts,
             clock=self.clock,
-            clock_skew_s=None if self.skew_s is None else lambda: self.skew_s or 0.0,
             pause=self.pause,
             params=PARAMS,
             steps=Steps(Origin("executor", "test", "test")),

@@ -29,6 +29,7 @@ from services.executor.adapters.postgres_book import (
     raise_equity_high,
 )
 from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row, state_row
+from services.executor.core.gates import GATES
 from services.executor.core.order_life import Order
 from services.executor.core.orders import client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf
@@ -36,6 +37,9 @@ from services.executor.core.steps import Reservation, Step, topic_of
 from services.executor.ports import Arrival, Decide, Held, Judge, Open
 
 _log = get_logger()
+REFUSALS = Counter("dispatch_order_refusals_total", "Orders refused, by code.", ["code"])
+for _gate in GATES:  # a gate that never said no counts zero, rather than not at all
+    REFUSALS.labels(_gate.code.value)
 STEPS_WRITTEN = Counter("dispatch_order_steps_total", "Steps of orders written to the ledger.", ["status"])
 
 
@@ -80,7 +84,7 @@ class PostgresOrders:
                 row = await _lock(connection, step.order.client_order_id)
                 assert row is not None, "the insert has just met it"
                 return Held(self._same(row, ticket), written=False)
-        self._tell(step.order)
+        self._tell(step)
         return Held(step.order, written=True)
 
     async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
@@ -94,8 +98,9 @@ class PostgresOrders:
             if row is None:
                 return None
             book = await reading.book()
-            held = await self._decided(connection, row, lambda stored: decide(stored, book))
-        return self._told(held)
+            held, step = await self._decided(connection, row, lambda stored: decide(stored, book))
+        self._tell(step)
+        return held
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         """Lock, decide, write; see the port."""
@@ -103,8 +108,9 @@ class PostgresOrders:
             row = await _lock(connection, client_order_id)
             if row is None:
                 return None
-            held = await self._decided(connection, row, decide)
-        return self._told(held)
+            held, step = await self._decided(connection, row, decide)
+        self._tell(step)
+        return held
 
     async def unsettled(self) -> Sequence[Order]:
         """Return the orders that have not ended, oldest first."""
@@ -132,13 +138,15 @@ class PostgresOrders:
             await self._write_outcome(connection, None, step)
         return True
 
-    async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> Held:
+    async def _decided(
+        self, connection: Connection, row: OrderRow, decide: Decide
+    ) -> tuple[Held, Step | None]:
         order = row.order(self._codec)
         step = decide(order)
         if step is None:
-            return Held(order, written=False)
+            return Held(order, written=False), None
         await self._update(connection, order, step)
-        return Held(step.order, written=True)
+        return Held(step.order, written=True), step
 
     async def _update(self, connection: Connection, before: Order, step: Step) -> None:
         async with connection.pipeline():  # one round trip for all of them
@@ -170,13 +178,13 @@ class PostgresOrders:
         topic = topic_of(message)
         return message.meta.id, topic.name, topic.key(message), self._codec.encode(topic, message)
 
-    def _told(self, held: Held) -> Held:
-        if held.written:
-            self._tell(held.order)
-        return held
-
-    def _tell(self, order: Order) -> None:
+    def _tell(self, step: Step | None) -> None:
+        if step is None:
+            return
+        order = step.order
         self._on_commit()
+        if step.code is not None:
+            REFUSALS.labels(step.code.value).inc()
         STEPS_WRITTEN.labels(order.status.value).inc()
         with story(order.ticket.meta.correlation_id):
             _log.info(
