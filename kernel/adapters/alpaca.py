@@ -143,18 +143,25 @@ class AlpacaGateway:
         await self._governor.close()
 
     async def call(
-        self, function: Callable[..., T], *args: Any, urgency: Urgency = Urgency.READ, **kwargs: Any
+        self,
+        function: Callable[..., T],
+        *args: Any,
+        urgency: Urgency = Urgency.READ,
+        within_s: float | None = None,
+        **kwargs: Any,
     ) -> T:
         """Run one client call in a thread, once the account's request budget admits it.
 
-        Raises VenueUnavailable (may be repeated if it only reads; as OverBudget nothing was sent) or VenueRefused.
+        Raises VenueUnavailable (may be repeated if it only reads; as OverBudget nothing was sent), VenueRefused, or
+        TimeoutError when there was no answer `within_s` after it was admitted.
         """
         budget = self._budget_of(function)
         await self._governor.admit(budget, urgency)
         heard: list[Told] = []
         work = partial(self._hearing, heard, partial(function, *args, **kwargs))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            async with asyncio.timeout(within_s):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except APIError as e:
             raise _typed(e) from e
         except (requests.RequestException, ValueError) as e:  # ValueError: a body that is no JSON

@@ -40,6 +40,7 @@ _MINUTE_S = 60.0
 KEPT_BACK = {Urgency.EXIT: 0.0, Urgency.ENTRY: 0.2, Urgency.READ: 0.5}
 #: The longest a venue's "count begins anew" is believed: it counts minutes.
 _RESET_S_MAX = 90.0
+_SILENT_S_MIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,11 @@ def learn(bucket: Bucket, told: Told, now_s: float) -> Bucket:
 
 
 def anew_in_s(told: Told) -> float:
-    """Return the seconds to stay silent after a refusal: what the venue told, within reason."""
-    return min(max(told.resets_in_s, 1.0), _RESET_S_MAX)
+    """Return the seconds to stay silent after a refusal: until the venue counts anew, within reason.
+
+    A refusal that says requests remain is for another reason, such as too many at once: that passes sooner.
+    """
+    return _SILENT_S_MIN if told.remaining > 0 else min(max(told.resets_in_s, _SILENT_S_MIN), _RESET_S_MAX)
 
 
 def is_news(bucket: Bucket, told: Told, now_s: float) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -216,6 +217,26 @@ async def test_the_rate_limit_ends_with_one_order_and_no_doubt(
 
     assert accepted(venue) == one_order(ticket)
     assert await statuses(database, ticket) == [S.SENDING, S.ACKNOWLEDGED]
+
+
+async def test_five_executors_that_share_an_account_place_a_burst_of_tickets_without_one_429(
+    market: FakeMarket, settings: ExecutorSettings
+) -> None:
+    """The listener among them compares five times a second: what it asks must not starve the orders."""
+    limited = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.MID, rate_limit=100)
+    with VenueThread(market, limited) as venue:
+        mine = settings.model_copy(update={"apca_api_base_url": venue.url, "apca_api_data_url": venue.url})
+        tickets = [ticket_for(venue, f"signal-{n}") for n in range(30)]
+        async with AsyncExitStack() as stack:
+            executors = [await stack.enter_async_context(Executor(mine)) for _ in range(5)]
+            for each in executors:
+                await stack.enter_async_context(each.tracking())
+            await asyncio.gather(*(executors[n % 5].deliver(ticket) for n, ticket in enumerate(tickets)))
+
+        assert accepted(venue) == Counter(client_order_id_of(ticket.meta.id) for ticket in tickets)
+        journal = orjson.loads(venue.desk.journal.after(0, 100_000))
+        statuses_told = Counter(row["status"] for row in journal if row["kind"] == "request")
+        assert statuses_told[429] == 0
 
 
 async def test_a_venue_that_is_down_for_a_while_ends_with_one_order(

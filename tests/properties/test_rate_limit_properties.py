@@ -86,6 +86,12 @@ def test_after_a_refusal_nothing_is_granted_until_the_venue_counts_anew(
     assert granted == (1 if later_s >= min(max(resets_in_s, 1.0), 90.0) else 0)
 
 
+def test_a_refusal_though_requests_remain_silences_for_a_second_only() -> None:
+    bucket = learn(full(200, 0.0), Told(200, 150, 55.0, refused=True), 0.0)
+
+    assert [admit(bucket, 1, Urgency.EXIT, now_s)[1] for now_s in (0.9, 1.0)] == [0, 1]
+
+
 @given(LIMITS, st.integers(0, 300), st.integers(1, 300))
 def test_the_venues_remainder_bounds_what_is_granted(limit: int, remaining: int, wanted: int) -> None:
     bucket = learn(full(limit, 0.0), Told(limit, remaining, 0.0, refused=False), 0.0)

@@ -4,7 +4,6 @@ A POST is one attempt with a deadline: what is not a clear yes or no is Unanswer
 goes wrong with it is VenueUnavailable; only Alpaca's own code for "order not found" counts as an order's absence.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -37,14 +36,14 @@ class AlpacaBroker:
     async def submit(self, request: OrderRequest) -> Answer:
         """POST the order once."""
         try:
-            # The gateway's deadline is for each wait on the socket; this one is for the whole call.
-            async with asyncio.timeout(2 * self._gateway.deadline_s):
-                body = await self._gateway.call(
-                    self._gateway.trading.post,
-                    "/orders",
-                    order_fields(request),
-                    urgency=_urgency_of(request),
-                )
+            body = await self._gateway.call(
+                self._gateway.trading.post,
+                "/orders",
+                order_fields(request),
+                urgency=_urgency_of(request),
+                # The gateway's deadline is for each wait on the socket; this one is for the whole call.
+                within_s=2 * self._gateway.deadline_s,
+            )
             return Accepted(_own_report(body, request))
         except VenueRefused as e:
             return read_refusal(e.status, e.code, e.reason)
