@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,19 @@ def test_no_window_of_a_minute_is_granted_more_than_the_limit(
         grants.append((now_s, granted))
     for start_s, _ in grants:
         assert sum(n for at_s, n in grants if start_s <= at_s < start_s + 60) <= limit
+
+
+@pytest.mark.parametrize("limit", [20, 59, 200, 1000])
+def test_who_never_stops_asking_is_granted_nearly_the_limit_and_no_more(limit: int) -> None:
+    bucket, grants = full(limit, 0.0), []
+    for tenth in range(1800):
+        bucket, granted = admit(bucket, 10_000, Urgency.EXIT, tenth / 10)
+        grants.append(granted)
+
+    minutes = [sum(grants[start : start + 600]) for start in range(1200)]
+
+    assert 0.6 * limit <= min(minutes)
+    assert max(minutes) <= 0.96 * limit + 1
 
 
 @given(LIMITS, REQUESTS, URGENCIES)

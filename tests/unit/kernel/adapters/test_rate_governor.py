@@ -139,6 +139,19 @@ async def test_a_lease_of_reads_serves_an_entry_but_no_lease_of_entries_a_read()
     assert asked == 3
 
 
+async def test_a_read_in_line_is_not_served_from_what_was_granted_to_entries() -> None:
+    buckets = FakeBuckets(limit=100_000)
+    buckets.tokens, buckets.least_urgent = 1_000, Urgency.ENTRY
+    async with RateGovernor(lambda: buckets) as governor:
+        await governor.admit(TRADING, Urgency.ENTRY)
+        read = asyncio.create_task(governor.admit(TRADING, Urgency.READ))
+        await governor.admit(TRADING, Urgency.ENTRY)
+        await eventually(lambda: (251, Urgency.READ) in buckets.asked)
+
+        assert not read.done()
+        read.cancel()
+
+
 async def test_without_the_database_no_entry_goes_but_a_cancel_does(
     governor: RateGovernor, buckets: FakeBuckets
 ) -> None:
