@@ -7,6 +7,7 @@ from decimal import Decimal
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Execution, OrderStatus, Ticket
 from kernel.contracts.topics import TICKETS
+from kernel.domain.calendar import market_day
 from kernel.domain.money import MICRO, spread_pct
 from services.executor.core.order_life import Order
 from services.executor.core.orders import request_hash, request_of
@@ -50,17 +51,19 @@ class OrderRow:
         )
 
 
-def order_row(order: Order, codec: Codec) -> dict[str, object]:
-    """Return an order's columns."""
-    ticket = order.ticket
+def order_row(step: Step, codec: Codec) -> dict[str, object]:
+    """Return the columns of an order after its first step."""
+    order, ticket = step.order, step.order.ticket
     return {
         **state_row(order),
+        "market_day": market_day(step.at),
         "ticket_id": ticket.meta.id,
         "signal_id": ticket.meta.correlation_id,
         "account_id": ticket.account.account_id,
         "ticket": codec.encode(TICKETS, ticket),
         "request_hash": request_hash(request_of(ticket)),
         "contracts": ticket.contracts,
+        "price_ceiling": ticket.price_ceiling,
         "expires_at": ticket.expires_at,
     }
 
@@ -109,6 +112,7 @@ def ledger_row(step: Step) -> dict[str, object]:
         "total_risk_usd": ticket.total_risk_usd,
         "score": ticket.score.total,
         "reason": execution.reason,
+        "code": None if step.code is None else step.code.value,
         "market_ts": step.at,
         "venue_ts": execution.venue_at,
     }
