@@ -4,7 +4,7 @@ The row lock makes `change` one after another per order, so `decide` always judg
 repeats the sequence it was decided on, and the ledger's key refuses a second row for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import Counter
 from psycopg.rows import class_row
@@ -15,7 +15,16 @@ from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Execution, Rejection
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
-from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row, state_row
+from services.executor.adapters.rows import (
+    SELECT_ATTEMPTS,
+    SELECT_ORDER,
+    AttemptRow,
+    OrderRow,
+    attempt_row,
+    ledger_row,
+    order_row,
+    state_row,
+)
 from services.executor.core.order_life import Order
 from services.executor.core.orders import request_hash, request_of
 from services.executor.core.steps import Reservation, Step, topic_of
@@ -39,6 +48,7 @@ class PostgresOrders:
             cursor = await connection.execute(_INSERT_ORDER, order_row(step.order, self._codec))
             if cursor.rowcount == 1:
                 async with connection.pipeline():
+                    await _write_attempts(connection, None, step.order)
                     await self._write_outcome(connection, step)
                 held = Held(step.order, written=True)
             else:
@@ -50,10 +60,9 @@ class PostgresOrders:
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         """Lock, decide, write; see the port."""
         async with self._database.transaction() as connection:
-            row = await _lock(connection, client_order_id)
-            if row is None:
+            order = await self._lock(connection, client_order_id)
+            if order is None:
                 return None
-            order = row.order(self._codec)
             step = decide(order)
             if step is None:
                 return Held(order, written=False)
@@ -67,24 +76,39 @@ class PostgresOrders:
             self._database.transaction() as connection,
             connection.cursor(row_factory=class_row(OrderRow)) as cursor,
         ):
+            # One moment for an order and its attempts.
+            await cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await cursor.execute(
                 f"{SELECT_ORDER} WHERE status IN ('NEW', 'SENDING', 'UNKNOWN', 'ACKNOWLEDGED', 'PARTIALLY_FILLED')"
                 " ORDER BY created_at, client_order_id"
             )
-            return [row.order(self._codec) for row in await cursor.fetchall()]
+            rows = await cursor.fetchall()
+            attempts = await _attempts(connection, [row.client_order_id for row in rows])
+            return [row.order(self._codec, attempts[row.client_order_id]) for row in rows]
 
     async def _same(self, connection: Connection, order: Order) -> Order:
-        row = await _lock(connection, order.client_order_id)
-        if row is None or row.request_hash != request_hash(request_of(order.ticket)):
+        known = await self._lock(connection, order.client_order_id)
+        if known is None or request_hash(request_of(known.ticket)) != request_hash(request_of(order.ticket)):
             msg = f"ticket {order.ticket.meta.id} was executed before with another content"
             raise UnprocessableError(msg)
-        return row.order(self._codec)
+        return known
+
+    async def _lock(self, connection: Connection, client_order_id: str) -> Order | None:
+        """Return the order one of whose attempts has this id, and hold its row until the transaction ends."""
+        async with connection.cursor(row_factory=class_row(OrderRow)) as cursor:
+            await cursor.execute(f"{SELECT_ORDER} {_OF_ATTEMPT} FOR UPDATE", (client_order_id,))
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        attempts = await _attempts(connection, [row.client_order_id])
+        return row.order(self._codec, attempts[row.client_order_id])
 
     async def _update(self, connection: Connection, before: Order, step: Step) -> None:
         async with connection.pipeline():  # one round trip for all of them
             cursor = await connection.execute(
                 _UPDATE_ORDER, {**state_row(step.order), "before": before.sequence}
             )
+            await _write_attempts(connection, before, step.order)
             await self._write_outcome(connection, step)
         if cursor.rowcount != 1:
             msg = f"order {before.client_order_id} changed under its lock"
@@ -122,10 +146,23 @@ class PostgresOrders:
             )
 
 
-async def _lock(connection: Connection, client_order_id: str) -> OrderRow | None:
-    async with connection.cursor(row_factory=class_row(OrderRow)) as cursor:
-        await cursor.execute(f"{SELECT_ORDER} WHERE client_order_id = %s FOR UPDATE", (client_order_id,))
-        return await cursor.fetchone()
+async def _attempts(connection: Connection, order_ids: Sequence[str]) -> Mapping[str, Sequence[AttemptRow]]:
+    found: dict[str, list[AttemptRow]] = {order_id: [] for order_id in order_ids}
+    async with connection.cursor(row_factory=class_row(AttemptRow)) as cursor:
+        await cursor.execute(
+            f"{SELECT_ATTEMPTS} WHERE order_id = ANY(%s) ORDER BY order_id, number", (list(order_ids),)
+        )
+        for row in await cursor.fetchall():
+            found[row.order_id].append(row)
+    return found
+
+
+async def _write_attempts(connection: Connection, before: Order | None, after: Order) -> None:
+    """Write what has changed, earlier attempts first: one that works must end before the next may."""
+    known = () if before is None else before.attempts
+    for attempt in after.attempts:
+        if attempt not in known:
+            await connection.execute(_UPSERT_ATTEMPT, attempt_row(after, attempt))
 
 
 _INSERT_ORDER = """
@@ -145,16 +182,30 @@ _UPDATE_ORDER = """
         venue_at = %(venue_at)s, reason = %(reason)s, id_claimed = %(id_claimed)s, updated_at = now()
     WHERE client_order_id = %(client_order_id)s AND sequence = %(before)s
 """
+_OF_ATTEMPT = "WHERE client_order_id = (SELECT order_id FROM dispatch_attempts WHERE client_order_id = %s)"
+_UPSERT_ATTEMPT = """
+    INSERT INTO dispatch_attempts
+        (client_order_id, order_id, number, limit_price, contracts, status, replaces, requests, began_at,
+         venue_order_id, filled_contracts, average_fill_price, id_claimed)
+    VALUES
+        (%(client_order_id)s, %(order_id)s, %(number)s, %(limit_price)s, %(contracts)s, %(status)s, %(replaces)s,
+         %(requests)s, %(began_at)s, %(venue_order_id)s, %(filled_contracts)s, %(average_fill_price)s, %(id_claimed)s)
+    ON CONFLICT (client_order_id) DO UPDATE
+    SET contracts = EXCLUDED.contracts, status = EXCLUDED.status, replaces = EXCLUDED.replaces,
+        requests = EXCLUDED.requests, began_at = EXCLUDED.began_at, venue_order_id = EXCLUDED.venue_order_id,
+        filled_contracts = EXCLUDED.filled_contracts, average_fill_price = EXCLUDED.average_fill_price,
+        id_claimed = EXCLUDED.id_claimed
+"""
 _INSERT_EXECUTION = """
     INSERT INTO dispatch_executions
         (client_order_id, sequence, execution_id, ticket_id, signal_id, account_id, venue_order_id, ticker, occ_symbol,
          action, strategy, direction, tier, status, contracts, filled_contracts, price, notional, mid, spread_pct,
-         total_risk_usd, score, reason, market_ts, venue_ts)
+         total_risk_usd, score, reason, attempt, slippage, market_ts, venue_ts)
     VALUES
         (%(client_order_id)s, %(sequence)s, %(execution_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s,
          %(venue_order_id)s, %(ticker)s, %(occ_symbol)s, %(action)s, %(strategy)s, %(direction)s, %(tier)s, %(status)s,
          %(contracts)s, %(filled_contracts)s, %(price)s, %(notional)s, %(mid)s, %(spread_pct)s, %(total_risk_usd)s,
-         %(score)s, %(reason)s, %(market_ts)s, %(venue_ts)s)
+         %(score)s, %(reason)s, %(attempt)s, %(slippage)s, %(market_ts)s, %(venue_ts)s)
 """
 # A message id is derived, so a second message of the same id is the same message: said once is enough.
 _INSERT_OUTBOX = """
