@@ -8,6 +8,7 @@ from decimal import Decimal
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Execution, OrderStatus, Ticket
 from kernel.contracts.topics import TICKETS
+from kernel.domain.calendar import market_day
 from kernel.domain.money import MICRO, spread_pct
 from services.executor.core.attempts import Attempt
 from services.executor.core.order_life import Order
@@ -22,6 +23,21 @@ SELECT_ATTEMPTS = (
     "SELECT order_id, number, client_order_id, limit_price, contracts, status, replaces, requests, began_at,"
     " venue_order_id, filled_contracts, average_fill_price, id_claimed FROM dispatch_attempts"
 )
+#: Of SELECT_ORDER: the order one of whose attempts has this id.
+OF_ATTEMPT = "WHERE client_order_id = (SELECT order_id FROM dispatch_attempts WHERE client_order_id = %s)"
+UPSERT_ATTEMPT = """
+    INSERT INTO dispatch_attempts
+        (client_order_id, order_id, number, limit_price, contracts, status, replaces, requests, began_at,
+         venue_order_id, filled_contracts, average_fill_price, id_claimed)
+    VALUES
+        (%(client_order_id)s, %(order_id)s, %(number)s, %(limit_price)s, %(contracts)s, %(status)s, %(replaces)s,
+         %(requests)s, %(began_at)s, %(venue_order_id)s, %(filled_contracts)s, %(average_fill_price)s, %(id_claimed)s)
+    ON CONFLICT (client_order_id) DO UPDATE
+    SET contracts = EXCLUDED.contracts, status = EXCLUDED.status, replaces = EXCLUDED.replaces,
+        requests = EXCLUDED.requests, began_at = EXCLUDED.began_at, venue_order_id = EXCLUDED.venue_order_id,
+        filled_contracts = EXCLUDED.filled_contracts, average_fill_price = EXCLUDED.average_fill_price,
+        id_claimed = EXCLUDED.id_claimed
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +107,19 @@ class OrderRow:
         )
 
 
-def order_row(order: Order, codec: Codec) -> dict[str, object]:
-    """Return an order's columns."""
-    ticket = order.ticket
+def order_row(step: Step, codec: Codec) -> dict[str, object]:
+    """Return the columns of an order after its first step."""
+    order, ticket = step.order, step.order.ticket
     return {
         **state_row(order),
+        "market_day": market_day(step.at),
         "ticket_id": ticket.meta.id,
         "signal_id": ticket.meta.correlation_id,
         "account_id": ticket.account.account_id,
         "ticket": codec.encode(TICKETS, ticket),
         "request_hash": request_hash(request_of(ticket)),
         "contracts": ticket.contracts,
+        "price_ceiling": ticket.price_ceiling,
         "expires_at": ticket.expires_at,
     }
 
@@ -169,6 +187,7 @@ def ledger_row(step: Step) -> dict[str, object]:
         "total_risk_usd": ticket.total_risk_usd,
         "score": ticket.score.total,
         "reason": execution.reason,
+        "code": None if step.code is None else step.code.value,
         "attempt": execution.attempt,
         "slippage": execution.slippage_usd,
         "market_ts": step.at,

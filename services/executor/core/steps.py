@@ -53,11 +53,20 @@ class Reservation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An order after a step, the messages to publish, in this order, and the market time of the step."""
+    """An order after a step, the messages to publish, in this order, and the market time of the step.
+
+    `equity_high_usd` is the account's highest equity where the step's facts have raised it.
+    """
 
     order: Order
     messages: tuple[Evidence | Execution | Rejection, ...]
     at: datetime
+    equity_high_usd: Decimal | None = None
+
+    @property
+    def code(self) -> RejectionCode | None:
+        """Why the order was refused, if this step refuses it."""
+        return next((m.code for m in self.messages if isinstance(m, Rejection)), None)
 
     @property
     def reservation(self) -> Reservation:
