@@ -30,6 +30,7 @@ from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
+from tests.fakes.params import widened_params_file
 
 #: Each kill costs the group its session time-out, and a busy machine more.
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -86,6 +87,7 @@ async def outside(
             "APCA_API_BASE_URL": venue.url,
             "APCA_API_DATA_URL": venue.url,
             "DISPATCH_EXECUTOR_SWEEP_S": "1",
+            "DISPATCH_PARAMS_FILE": str(widened_params_file(tmp_path)),
         },
         venue,
         tmp_path,

@@ -16,8 +16,7 @@ from kernel.testing.builders import NOW, a_leg, a_meta, a_ticket, an_idea
 from services.executor.core.evidence import evidence_of, seen_in
 from services.executor.core.facts import AccountFacts, Fact, Facts, Position, Quote
 from services.executor.core.gates import GATES, answerable, check
-from services.executor.core.order_life import Order
-from services.executor.core.orders import client_order_id_of
+from services.executor.core.order_life import Order, new_order
 from services.executor.core.readiness import Readiness
 from services.executor.core.risk_book import LiveOrder, RiskBook
 from tests.fakes.executor_facts import LIMITS, a_switch
@@ -100,12 +99,7 @@ def an_order(
 ) -> Order:
     end = NOW + timedelta(days=1)
     ticket = a_ticket(legs=(a_leg(occ_symbol=symbol),), idea=an_idea(expires_at=end), expires_at=end)
-    return Order(
-        ticket=ticket,
-        client_order_id=client_order_id_of(ticket.meta.id),
-        status=status,
-        sequence=sequence,
-    )
+    return replace(new_order(ticket), status=status, sequence=sequence)
 
 
 @given(facts=facts, status=st.sampled_from(OrderStatus), sequence=st.integers(0, 10_000))
