@@ -8,6 +8,7 @@ from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import TICKETS
 from kernel.domain.errors import DatabaseUnavailable, VenueUnavailable
+from kernel.domain.params import TradingParams
 from kernel.testing.builders import a_leg, a_ticket
 from kernel.testing.clock import FixedClock
 from kernel.testing.driver import StageDriver
@@ -28,7 +29,8 @@ ORDER_ID = client_order_id_of(TICKET.meta.id)
 class Desk:
     """A stage over fakes that outlive it, as the venue and the database outlive a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, params: TradingParams = PARAMS) -> None:
+        self.params = params
         self.clock = FixedClock()
         self.broker = FakeBroker(self.clock)
         self.orders = FakeOrders()
@@ -63,7 +65,7 @@ class Desk:
             clock_skew_s=None if self.skew_s is None else lambda: self.skew_s or 0.0,
             venue_url=lambda: self.venue_url,
             pause=self.pause,
-            params=PARAMS,
+            params=self.params,
         )
         return ExecutorStage(
             broker=self.broker,
@@ -71,7 +73,7 @@ class Desk:
             facts=gathering.facts,
             clock=self.clock,
             pause=self.pause,
-            params=PARAMS,
+            params=self.params,
             steps=Steps(Origin("executor", "test", "test")),
         )
 

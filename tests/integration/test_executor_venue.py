@@ -23,7 +23,6 @@ from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.domain.errors import VenueUnavailable
 from kernel.runtime.clock import VenueClock
-from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import a_leg, a_ticket, an_idea
 from services.executor.core.orders import client_order_id_of, request_of
 from services.executor.settings import ExecutorSettings
@@ -33,6 +32,8 @@ from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
+from tests.fakes.params import widened_params_file
+from tests.fakes.venue_accounts import account_at
 
 pytestmark = pytest.mark.integration
 S = OrderStatus
@@ -56,7 +57,7 @@ def venue(market: FakeMarket) -> Iterator[VenueThread]:
 
 @pytest.fixture
 def params_file(tmp_path: Path) -> Path:
-    params = json.loads((PROJECT_ROOT / "config" / "trading_params.json").read_text())
+    params = json.loads(widened_params_file(tmp_path).read_text())
     params["executor"]["lookup_settle_s"] = SETTLE_S
     file = tmp_path / "params.json"
     file.write_text(json.dumps(params))
@@ -96,6 +97,7 @@ def ticket_for(venue: VenueThread, cause: str = "signal-1", life_s: float = 300,
     """A ticket for four SPY calls at 2.50, good from the venue's present on."""
     end = venue.desk.clock.now() + timedelta(seconds=life_s)
     defaults: dict[str, Any] = {
+        "account": account_at(venue),
         "legs": (a_leg(occ_symbol=spy(520, NEXT_FRIDAY)),),
         "idea": an_idea(expires_at=end),
         "expires_at": end,
