@@ -315,10 +315,21 @@ async def test_two_executors_on_one_ticket_place_one_order(
     assert accepted(venue) == one_order(ticket)
 
 
-async def test_a_ticket_the_account_cannot_pay_ends_in_the_venues_reason(
+async def test_an_order_a_hundred_times_too_large_never_leaves(
     venue: VenueThread, executor: Executor, database: Database
 ) -> None:
     ticket = ticket_for(venue, contracts=1000, max_contracts=1000)
+
+    await executor.deliver(ticket)
+
+    assert posts(venue) == 0
+    assert await statuses(database, ticket) == [S.REJECTED]
+
+
+async def test_a_ticket_the_venue_refuses_ends_in_its_reason(
+    venue: VenueThread, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue, limit_price=Decimal("2.505"))
 
     await executor.deliver(ticket)
 
@@ -327,7 +338,7 @@ async def test_a_ticket_the_account_cannot_pay_ends_in_the_venues_reason(
     async with database.transaction() as connection:
         cursor = await connection.execute("SELECT reason FROM dispatch_orders")
         (reason,) = await cursor.fetchone() or ("",)
-    assert "insufficient options buying power" in reason
+    assert "sub-penny" in reason
 
 
 async def test_an_expired_ticket_is_never_sent(

@@ -1,6 +1,11 @@
-"""Account, positions and prices at Alpaca, as the gates ask for them: read, never mended."""
+"""Account, positions and prices at Alpaca, as the gates ask for them: read, never mended.
 
-from collections.abc import Callable
+They are part of sending an order, so they take their requests with its urgency, and a burst of tickets shares the two
+answers about the account: each is given one that was asked for after it came.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +14,7 @@ from alpaca.data.requests import OptionLatestQuoteRequest, StockSnapshotRequest
 
 from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
 from kernel.domain.errors import VenueUnavailable
+from kernel.domain.rate_limit import Urgency
 from services.executor.core.facts import (
     AccountFacts,
     Position,
@@ -27,15 +33,16 @@ class AlpacaAccounts:
     """Accounts over the process's gateway."""
 
     def __init__(self, gateway: AlpacaGateway) -> None:
-        self._gateway = gateway
+        self._account = Shared(lambda: _ask(gateway, gateway.trading.get, "/account"))
+        self._positions = Shared(lambda: _ask(gateway, gateway.trading.get, "/positions"))
 
     async def account(self) -> AccountFacts | None:
         """GET the account."""
-        return read_account(await _ask(self._gateway, self._gateway.trading.get, "/account"))
+        return read_account(await self._account.answer())
 
     async def positions(self) -> tuple[Position, ...] | None:
         """GET the positions."""
-        return read_positions(await _ask(self._gateway, self._gateway.trading.get, "/positions"))
+        return read_positions(await self._positions.answer())
 
 
 class AlpacaQuotes:
@@ -59,16 +66,44 @@ class AlpacaQuotes:
         return read_price(answer.get(underlying))
 
 
+class Shared:
+    """One request at a time, whose answer is for all who asked before it was sent; who asks later waits for the next."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Any]]) -> None:
+        self._ask = ask
+        self._sent: asyncio.Future[Any] | None = None
+        self._next: asyncio.Future[Any] | None = None
+
+    async def answer(self) -> Any:
+        """Return an answer to a request sent from now on; raises what the request raises."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._send_after(self._sent))
+            self._next.add_done_callback(_seen)
+        return await asyncio.shield(self._next)
+
+    async def _send_after(self, sent: asyncio.Future[Any] | None) -> Any:
+        if sent is not None:
+            await asyncio.wait([sent])
+        self._sent, self._next = self._next, None
+        return await self._ask()
+
+
+def _seen(answer: asyncio.Future[Any]) -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not answer.cancelled():
+        answer.exception()
+
+
 async def _ask(gateway: AlpacaGateway, function: Callable[..., Any], *args: Any) -> Any:
     try:
-        return await gateway.call(function, *args)
+        return await gateway.call(function, *args, urgency=Urgency.ENTRY)
     except VenueRefused as e:
         raise VenueUnavailable(str(e)) from e
 
 
 async def _of_symbol(gateway: AlpacaGateway, function: Callable[..., Any], request: object) -> dict[str, Any]:
     try:
-        answer = await gateway.call(function, request)
+        answer = await gateway.call(function, request, urgency=Urgency.ENTRY)
     except VenueRefused as e:
         if e.status in _UNKNOWN_STATUS:
             return {}
