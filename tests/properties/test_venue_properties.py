@@ -107,7 +107,9 @@ class Run:
 
     def replace(self, back: int, qty: int | None, limit: Decimal | None, way_s: int) -> None:
         changes = Changes(qty=qty, limit_price=limit)
-        timing = Timing(live_at=self.now + timedelta(seconds=way_s), expires_at=OPENED_AT + timedelta(hours=6))
+        timing = Timing(
+            live_at=self.now + timedelta(seconds=way_s), expires_at=OPENED_AT + timedelta(hours=6)
+        )
         outcome = self.account.replace(
             self._recent(back), changes, now=self.now, timing=timing, quote_of=self.quote_of
         )
