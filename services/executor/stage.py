@@ -148,7 +148,7 @@ class ExecutorStage:
         report = await self._look_up(order)
         if report is not None:
             return await self._record(order, report)
-        if order.id_claimed:
+        if order.current.id_claimed:
             # An order there must be. To close ours, at its expiry too, could leave it at the venue unseen.
             raise VenueUnavailable(
                 "the venue says this client order id is taken, but does not show its order"

@@ -117,7 +117,7 @@ async def test_a_claimed_id_is_remembered_and_keeps_its_money(
     await known(orders, TICKET, lambda order: STEPS.claim(order, "the id is taken", NOW))
 
     (order,) = await orders.unsettled()
-    assert (order.status, order.id_claimed) == (S.UNKNOWN, True)
+    assert (order.status, order.current.id_claimed) == (S.UNKNOWN, True)
     assert await rows(database, "SELECT state FROM dispatch_reservations") == [("in_flight",)]
 
 

@@ -7,7 +7,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from prometheus_client import Counter
@@ -28,7 +28,18 @@ from services.executor.adapters.postgres_book import (
     lock_account,
     raise_equity_high,
 )
-from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row, state_row
+from services.executor.adapters.rows import (
+    OF_ATTEMPT,
+    SELECT_ATTEMPTS,
+    SELECT_ORDER,
+    UPSERT_ATTEMPT,
+    AttemptRow,
+    OrderRow,
+    attempt_row,
+    ledger_row,
+    order_row,
+    state_row,
+)
 from services.executor.core.order_life import Order
 from services.executor.core.orders import client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf
@@ -61,7 +72,7 @@ class PostgresOrders:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            held = Held(self._same(row, ticket), written=False)
+            held = Held(await self._same(connection, row, ticket), written=False)
             return Arrival(held, await count_redelivery(connection, ticket) if redelivered else 0)
 
     async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> Held:
@@ -73,13 +84,13 @@ class PostgresOrders:
                 reading = await ask_for_book(connection, ticket, as_of)
             row = await cursor.fetchone()
             if row is not None:
-                return Held(self._same(row, ticket), written=False)
+                return Held(await self._same(connection, row, ticket), written=False)
             step = decide(await reading.book())
             if not await self._insert(connection, step):
                 # A worker of a revision that knows no account's lock was faster.
                 row = await _lock(connection, step.order.client_order_id)
                 assert row is not None, "the insert has just met it"
-                return Held(self._same(row, ticket), written=False)
+                return Held(await self._same(connection, row, ticket), written=False)
         self._tell(step.order)
         return Held(step.order, written=True)
 
@@ -100,7 +111,7 @@ class PostgresOrders:
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         """Lock, decide, write; see the port."""
         async with self._database.transaction() as connection:
-            row = await _lock(connection, client_order_id)
+            row = await (await _ask(connection, _LOCK_ATTEMPTED, client_order_id)).fetchone()
             if row is None:
                 return None
             held = await self._decided(connection, row, decide)
@@ -112,28 +123,38 @@ class PostgresOrders:
             self._database.transaction() as connection,
             connection.cursor(row_factory=class_row(OrderRow)) as cursor,
         ):
+            # One moment for an order and its attempts.
+            await cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await cursor.execute(
                 f"{SELECT_ORDER} WHERE status IN ('NEW', 'SENDING', 'UNKNOWN', 'ACKNOWLEDGED', 'PARTIALLY_FILLED')"
                 " ORDER BY created_at, client_order_id"
             )
-            return [row.order(self._codec) for row in await cursor.fetchall()]
+            rows = await cursor.fetchall()
+            attempts = await _attempts(connection, [row.client_order_id for row in rows])
+            return [row.order(self._codec, attempts[row.client_order_id]) for row in rows]
 
-    def _same(self, row: OrderRow, ticket: Ticket) -> Order:
+    async def _same(self, connection: Connection, row: OrderRow, ticket: Ticket) -> Order:
         if row.request_hash != request_hash(request_of(ticket)):
             msg = f"ticket {ticket.meta.id} was executed before with another content"
             raise UnprocessableError(msg)
-        return row.order(self._codec)
+        return await self._whole(connection, row)
+
+    async def _whole(self, connection: Connection, row: OrderRow) -> Order:
+        # Read after the order's row is locked: a subquery of the locking statement could be older than the row.
+        attempts = await _attempts(connection, [row.client_order_id])
+        return row.order(self._codec, attempts[row.client_order_id])
 
     async def _insert(self, connection: Connection, step: Step) -> bool:
         cursor = await connection.execute(_INSERT_ORDER, order_row(step, self._codec))
         if cursor.rowcount != 1:
             return False
         async with connection.pipeline():
+            await _write_attempts(connection, None, step.order)
             await self._write_outcome(connection, None, step)
         return True
 
     async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> Held:
-        order = row.order(self._codec)
+        order = await self._whole(connection, row)
         step = decide(order)
         if step is None:
             return Held(order, written=False)
@@ -145,6 +166,7 @@ class PostgresOrders:
             cursor = await connection.execute(
                 _UPDATE_ORDER, {**state_row(step.order), "before": before.sequence}
             )
+            await _write_attempts(connection, before, step.order)
             await self._write_outcome(connection, before, step)
         if cursor.rowcount != 1:
             msg = f"order {before.client_order_id} changed under its lock"
@@ -190,6 +212,25 @@ class PostgresOrders:
             )
 
 
+async def _attempts(connection: Connection, order_ids: Sequence[str]) -> Mapping[str, Sequence[AttemptRow]]:
+    found: dict[str, list[AttemptRow]] = {order_id: [] for order_id in order_ids}
+    async with connection.cursor(row_factory=class_row(AttemptRow)) as cursor:
+        await cursor.execute(
+            f"{SELECT_ATTEMPTS} WHERE order_id = ANY(%s) ORDER BY order_id, number", (list(order_ids),)
+        )
+        for row in await cursor.fetchall():
+            found[row.order_id].append(row)
+    return found
+
+
+async def _write_attempts(connection: Connection, before: Order | None, after: Order) -> None:
+    """Write what has changed, earlier attempts first: one that works must end before the next may."""
+    known = () if before is None else before.attempts
+    for attempt in after.attempts:
+        if attempt not in known:
+            await connection.execute(UPSERT_ATTEMPT, attempt_row(after, attempt))
+
+
 async def _lock(connection: Connection, client_order_id: str) -> OrderRow | None:
     return await (await _ask(connection, _LOCK_ORDER, client_order_id)).fetchone()
 
@@ -202,6 +243,7 @@ async def _ask(connection: Connection, query: str, client_order_id: str) -> Asyn
 
 _FIND_ORDER = f"{SELECT_ORDER} WHERE client_order_id = %s"
 _LOCK_ORDER = f"{_FIND_ORDER} FOR UPDATE"
+_LOCK_ATTEMPTED = f"{SELECT_ORDER} {OF_ATTEMPT} FOR UPDATE"
 _INSERT_ORDER = """
     INSERT INTO dispatch_orders
         (client_order_id, ticket_id, signal_id, account_id, ticket, request_hash, status, sequence, venue_order_id,
@@ -224,12 +266,13 @@ _INSERT_EXECUTION = """
     INSERT INTO dispatch_executions
         (client_order_id, sequence, execution_id, ticket_id, signal_id, account_id, venue_order_id, ticker, occ_symbol,
          action, strategy, direction, tier, status, contracts, filled_contracts, price, notional, mid, spread_pct,
-         total_risk_usd, score, reason, code, market_ts, venue_ts)
+         total_risk_usd, score, reason, code, attempt, slippage, market_ts, venue_ts)
     VALUES
         (%(client_order_id)s, %(sequence)s, %(execution_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s,
          %(venue_order_id)s, %(ticker)s, %(occ_symbol)s, %(action)s, %(strategy)s, %(direction)s, %(tier)s, %(status)s,
          %(contracts)s, %(filled_contracts)s, %(price)s, %(notional)s, %(mid)s, %(spread_pct)s, %(total_risk_usd)s,
-         %(score)s, %(reason)s, %(code)s, %(market_ts)s, %(venue_ts)s)
+         %(score)s, %(reason)s, %(code)s, %(attempt)s, %(slippage)s,
+         %(market_ts)s, %(venue_ts)s)
 """
 # A message id is derived, so a second message of the same id is the same message: said once is enough.
 _INSERT_OUTBOX = """

@@ -101,11 +101,13 @@ def decide(now: datetime, working: Working, market: Market | None, walk: Walk) -
         return GiveUp(f"not filled after {walk.steps} steps and {walk.rest_s:g} s of rest")
     if elapsed_s >= (walk.steps + 1) * walk.step_s:
         return Wait("the last step rests")
-    if (now - working.attempt_began_at).total_seconds() < walk.step_s:
+    step = int(elapsed_s // walk.step_s)
+    begun_s = (working.attempt_began_at - working.walk_began_at).total_seconds()
+    # An attempt that was late shortens its own time, not that of the steps after it; half a step it always has.
+    if step <= begun_s // walk.step_s or elapsed_s - begun_s < walk.step_s / 2:
         return Wait("this step's time is not over")
     if market is None:
         return Wait("there is no usable quote")
-    step = int(elapsed_s // walk.step_s)
     price = step_price(step, market, working.bound, walk)
     if price is None or price <= working.limit:
         return Wait("no bound leaves a better price")

@@ -99,8 +99,10 @@ def test_each_step_begins_when_its_time_has_come(elapsed_s: float, limit: str) -
     assert move(elapsed_s, age_s=10) == Reprice(Decimal(limit), int(elapsed_s // 10))
 
 
-def test_a_step_that_was_late_keeps_its_time_before_the_next() -> None:
-    assert isinstance(move(20, limit="2.51", age_s=3), Wait)
+def test_a_step_that_was_late_keeps_half_its_time_and_delays_no_later_one() -> None:
+    assert isinstance(move(20, limit="2.51", age_s=4.999), Wait)
+    assert move(20, limit="2.51", age_s=5) == Reprice(Decimal("2.52"), 2)
+    assert isinstance(move(29.999, limit="2.51", age_s=9.999), Wait)
 
 
 def test_the_last_step_rests_and_is_then_given_up() -> None:
