@@ -17,11 +17,14 @@ from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_statement import AlpacaStatement
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
+from services.executor.adapters.postgres_books import PostgresBooks
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
 from services.executor.core.steps import Steps
+from services.executor.reconciliation import Reconciler, StreamWatch
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
 from services.executor.tracking import OrderTracker
@@ -44,13 +47,24 @@ def build(settings: ExecutorSettings) -> Process:
     orders = PostgresOrders(database, relay.kick)
     steps = Steps(Origin(NAME, settings.code_revision(), params.config_hash))
     broker, account = AlpacaBroker(gateway), AlpacaAccount(gateway)
+    stream = StreamWatch(AlpacaTradeUpdates(settings))
     tracker = OrderTracker(
         broker=broker,
         orders=orders,
-        updates=AlpacaTradeUpdates(settings),
+        updates=stream,
         clock=clock,
         steps=steps,
         sweep_s=settings.sweep_s,
+    )
+    reconciler = Reconciler(
+        statement=AlpacaStatement(gateway),
+        books=PostgresBooks(database),
+        stream=stream,
+        sweep=tracker.sweep,
+        follow=tracker.follow,
+        clock=clock,
+        account_id=lambda: account.account_id,
+        reconcile_s=settings.reconcile_s,
     )
     stage = ExecutorStage(
         broker=broker,
@@ -75,7 +89,7 @@ def build(settings: ExecutorSettings) -> Process:
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
-            "tracking": lambda: election.lead(tracker.run),
+            "tracking": lambda: election.lead(_beside(tracker.run, reconciler.run)),
             "clock": gateway.follow_clock,
         },
     )
@@ -92,6 +106,21 @@ def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] 
         return (machine.now() - venue.now()).total_seconds()
 
     return ahead_s
+
+
+def _beside(*works: Task) -> Task:
+    """Return the work of doing all of them at once; the first that fails ends the others."""
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            for each in works:
+                group.create_task(_run(each))
+
+    return work
+
+
+async def _run(work: Task) -> None:
+    await work()
 
 
 def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:

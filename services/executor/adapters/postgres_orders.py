@@ -15,6 +15,7 @@ from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Execution, Rejection
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
+from services.executor.adapters.postgres_positions import add_fills
 from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row, state_row
 from services.executor.core.order_life import Order
 from services.executor.core.orders import request_hash, request_of
@@ -86,6 +87,7 @@ class PostgresOrders:
                 _UPDATE_ORDER, {**state_row(step.order), "before": before.sequence}
             )
             await self._write_outcome(connection, step)
+            await add_fills(connection, before, step.order)
         if cursor.rowcount != 1:
             msg = f"order {before.client_order_id} changed under its lock"
             raise InvariantBroken(msg)
