@@ -16,6 +16,8 @@ from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.contracts.messages import Ticket
 from kernel.testing.builders import a_leg, a_ticket, an_idea
+from services.executor.adapters.postgres_readiness import PostgresReadiness
+from services.executor.core.readiness import READINESS_UNKNOWN, Readiness
 from services.executor.settings import ExecutorSettings
 from simulator.faults import Fault, FaultKind
 from simulator.server import VenueThread
@@ -295,6 +297,28 @@ async def test_what_no_activity_explains_is_drift(
 def conjure_cash(venue: VenueThread, usd: Decimal) -> None:
     """Let cash vanish as no venue does."""
     venue.desk.account.ledger.portfolio.cash_usd += usd
+
+
+async def test_readiness_follows_the_listener_and_its_passes(
+    executor: Executor, settings: ExecutorSettings, venue: VenueThread
+) -> None:
+    database = Database(settings.database_url.get_secret_value())
+    await database.open()
+    number = "PA" + venue.desk.account.account_id.replace("-", "")[:10].upper()
+    board = PostgresReadiness(database, lambda: number, reconcile_s=0.3)
+
+    async def ready() -> bool:
+        return await board.readiness() == Readiness(stream_ready=True, reconciled=True)
+
+    async def unready() -> bool:
+        now = await board.readiness()
+        return not (now.stream_ready or now.reconciled)
+
+    assert await board.readiness() == READINESS_UNKNOWN
+    async with executor.tracking():
+        await eventually(ready)
+    await eventually(unready)
+    await database.close()
 
 
 async def test_a_steady_flow_of_orders_is_never_taken_for_drift(

@@ -5,7 +5,11 @@ LEAD = """
     ON CONFLICT (account_id) DO UPDATE SET epoch = l.epoch + 1, stream_ready = false, beat_at = now()
     RETURNING epoch
 """
-BEAT = "UPDATE dispatch_listeners SET stream_ready = %s, beat_at = now() WHERE account_id = %s AND epoch = %s"
+BEAT = """
+    UPDATE dispatch_listeners
+    SET stream_at = CASE WHEN stream_ready THEN stream_at ELSE now() END, stream_ready = %s, beat_at = now()
+    WHERE account_id = %s AND epoch = %s
+"""
 READ = """
     SELECT version, baseline_at, cash_usd, fills_since, pass_at, suspects, clock_timestamp()
     FROM dispatch_reconciliation WHERE account_id = %s
@@ -18,8 +22,8 @@ EXPECTED = """
     WHERE account_id = %s AND expects <> 0 ORDER BY venue_at, event_id
 """
 KNOWN = "SELECT event_id FROM dispatch_venue_events WHERE account_id = %s AND event_id = ANY(%s)"
-OWNERS = "SELECT venue_order_id, client_order_id FROM dispatch_orders WHERE venue_order_id = ANY(%s)"
-OWNER_OF = "SELECT client_order_id FROM dispatch_orders WHERE client_order_id = %s"
+OWNERS = "SELECT venue_order_id, order_id FROM dispatch_attempts WHERE venue_order_id = ANY(%s)"
+OWNER_OF = "SELECT order_id FROM dispatch_attempts WHERE client_order_id = %s"
 FOREIGN = (
     "SELECT venue_order_id FROM dispatch_foreign_orders WHERE account_id = %s AND venue_order_id = ANY(%s)"
 )

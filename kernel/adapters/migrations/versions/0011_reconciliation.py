@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
@@ -93,6 +93,7 @@ def upgrade() -> None:
             account_id   text        PRIMARY KEY,
             epoch        bigint      NOT NULL,   -- counts the listeners there were
             stream_ready boolean     NOT NULL,
+            stream_at    timestamptz,            -- since when
             beat_at      timestamptz NOT NULL DEFAULT now()
         )
         """
