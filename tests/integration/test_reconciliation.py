@@ -16,6 +16,7 @@ from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.contracts.messages import Ticket
 from kernel.testing.builders import a_leg, a_ticket, an_idea
+from services.executor.adapters.postgres_drift import PostgresDrift
 from services.executor.adapters.postgres_readiness import PostgresReadiness
 from services.executor.core.readiness import READINESS_UNKNOWN, Readiness
 from services.executor.settings import ExecutorSettings
@@ -81,10 +82,10 @@ class Books:
     """What the comparison left in the database."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        async with self._database.transaction() as connection:
+        async with self.database.transaction() as connection:
             return await (await connection.execute(query.encode())).fetchall()
 
     async def positions(self) -> dict[str, int]:
@@ -104,6 +105,16 @@ class Books:
     async def clean_passes(self) -> int:
         rows = await self.rows("SELECT version FROM dispatch_reconciliation WHERE suspects = '[]'")
         return int(rows[0][0]) if rows else 0
+
+    async def passes(self, count: int = 2) -> None:
+        """Wait until passes that began after this moment have ended."""
+        begun = (await self.rows("SELECT version FROM dispatch_reconciliation"))[0][0]
+
+        async def holds() -> bool:
+            rows = await self.rows("SELECT version FROM dispatch_reconciliation")
+            return bool(rows[0][0] >= begun + count)
+
+        await eventually(holds)
 
     async def clean_from_now_on(self, passes: int = 2) -> None:
         """Wait until passes that began after this moment were clean."""
@@ -291,7 +302,18 @@ async def test_what_no_activity_explains_is_drift(
 
         await eventually(drifts)
         (line,) = await books.drift()
+        await books.passes()
+        assert await books.drift() == [line], "it does not go away by itself"
+        drift = PostgresDrift(books.database)
+        (standing,) = await drift.standings()
+        accepted = await drift.accept(standing.account_id, "someone", "the broker said so")
+        await books.clean_from_now_on()
+
     assert line == "cash: the ledger expects 100000.00 USD, the venue has 99987.66"
+    assert accepted == standing.drift == [line]
+    (explained,) = await drift.explained(standing.account_id, 10)
+    assert (explained.kind, explained.cash_usd) == ("ACCEPTED", Decimal("-12.34"))
+    assert explained.note.startswith("someone: the broker said so")
 
 
 def conjure_cash(venue: VenueThread, usd: Decimal) -> None:

@@ -22,7 +22,7 @@ def event_row(event: Event) -> dict[str, object]:
         "cash_usd": event.cash_usd,
         "venue_order_id": event.venue_order_id,
         "client_order_id": event.client_order_id,
-        "order_contracts": abs(event.quantity) if event.kind is Kind.FILL else Decimal(0),
+        "order_contracts": abs(event.quantity) if event.kind is Kind.FILL else event.order_contracts,
         "expects": Decimal(0) if event.confirms else event.expects,
         "expects_usd": Decimal(0) if event.confirms else event.expects_usd,
         "note": event.note,

@@ -124,7 +124,7 @@ class PostgresBooks:
             )
             if cursor.rowcount != 1:
                 return False
-            await _take(connection, record.account_id, baseline.events)
+            await take_events(connection, record.account_id, baseline.events)
             await connection.execute(
                 queries.FIRST_POSITIONS, {"account_id": record.account_id, "positions": as_json(first)}
             )
@@ -135,7 +135,7 @@ class PostgresBooks:
         async with self._database.transaction() as connection:
             if await _scalar(connection, queries.LOCK, (record.account_id, record.epoch)) != record.version:
                 return False
-            cash_usd = await _take(connection, record.account_id, outcome.events)
+            cash_usd = await take_events(connection, record.account_id, outcome.events)
             for order in foreign:
                 await connection.execute(queries.ADOPT, foreign_row(record.account_id, order))
             await connection.execute(
@@ -185,7 +185,7 @@ async def _own(connection: Connection, query: str, values: Sequence[object]) -> 
     }
 
 
-async def _take(connection: Connection, account_id: str, events: Sequence[Event]) -> Decimal:
+async def take_events(connection: Connection, account_id: str, events: Sequence[Event]) -> Decimal:
     """Write the events that are new, move the positions by them, and return what they add to cash."""
     if not events:
         return Decimal(0)

@@ -32,7 +32,8 @@ class Event:
 
     `quantity` (signed) and `cash_usd` are what it does to the books. A FILL is of an order of ours, whose own steps move
     the ledger's position. `expects` and `expects_usd`: what an activity of the venue will still confirm; or, where
-    `confirms` names another event, what less of it is expected.
+    `confirms` names another event, what less of it is expected. `order_contracts`: what our order counts as filled
+    besides its fills.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Event:
     expects: Decimal = Decimal(0)
     expects_usd: Decimal = Decimal(0)
     confirms: str | None = None
+    order_contracts: Decimal = Decimal(0)
     note: str = ""
 
 
