@@ -31,6 +31,8 @@ from kernel.runtime.logging import get_logger
 from kernel.runtime.settings import PAPER_TRADING_URL, ServiceSettings
 
 T = TypeVar("T")
+#: Method, URL and body of a request that is about to be sent.
+Check = Callable[[str, str, bytes | str | None], None]
 #: Scheme, host and port, nothing more. User info and backslashes are read differently by different parsers: one such
 #: URL named the paper host to the check and another host to the HTTP client.
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?")
@@ -98,16 +100,25 @@ class AlpacaGateway:
     `trading`, `options` and `stocks` are alpaca-py clients that return raw decoded JSON (`raw_data=True`), because the
     parsed models drop the daily bars of option snapshots. Call them through `call`, never directly. Use as an async
     context manager, or call `close`. Raises ConfigError on a host that must not be given the keys.
+    `before_trading(method, url, body)` is called, in the calling thread, right before a request of `trading` goes to the
+    socket; what it raises keeps the request from being sent.
     """
 
-    def __init__(self, settings: ServiceSettings, clock: VenueClock, *, threads: int = 8) -> None:
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        clock: VenueClock,
+        *,
+        threads: int = 8,
+        before_trading: Check | None = None,
+    ) -> None:
         keys = (settings.apca_api_key_id.get_secret_value(), settings.apca_api_secret_key.get_secret_value())
         base = require_paper_host(settings.apca_api_base_url)
         data = _require_private_way(settings.apca_api_data_url)
         self.clock = clock
         self.deadline_s = settings.venue_deadline_s
         self.trading = self._prepare(
-            TradingClient(*keys, paper=True, raw_data=True, url_override=base), threads
+            TradingClient(*keys, paper=True, raw_data=True, url_override=base), threads, before_trading
         )
         self.options = self._prepare(
             OptionHistoricalDataClient(*keys, raw_data=True, url_override=data), threads
@@ -161,12 +172,12 @@ class AlpacaGateway:
 
     _has_header = False
 
-    def _prepare(self, client: T, threads: int) -> T:
+    def _prepare(self, client: T, threads: int, check: Check | None = None) -> T:
         assert isinstance(client, RESTClient)
         client._retry = 0  # noqa: SLF001 - the only way to set it after construction. One attempt; a retried POST is how one decision becomes two orders
         session = client._session  # noqa: SLF001
-        session.mount("http://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
-        session.mount("https://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Transport(check, pool_maxsize=threads, max_retries=0))
         session.request = partial(session.request, timeout=(min(3.0, self.deadline_s), self.deadline_s))  # type: ignore[method-assign]
         session.hooks["response"] += [self._follow_clock, _read_fast]
         return client
@@ -174,6 +185,20 @@ class AlpacaGateway:
     def _follow_clock(self, response: requests.Response, *_args: object, **_kwargs: object) -> None:
         if self.clock.observe_header(response.headers.get(VENUE_CLOCK_HEADER)):
             self._has_header = True
+
+
+class _Transport(HTTPAdapter):
+    """The way to the socket, past a check."""
+
+    def __init__(self, check: Check | None, *, pool_maxsize: int, max_retries: int) -> None:
+        super().__init__(pool_maxsize=pool_maxsize, max_retries=max_retries)
+        self._check = check
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if self._check is not None:
+            body = request.body if isinstance(request.body, (bytes, str)) else None
+            self._check(request.method or "", request.url or "", body)
+        return super().send(request, *args, **kwargs)
 
 
 def _read_fast(response: requests.Response, *_args: object, **_kwargs: object) -> None:

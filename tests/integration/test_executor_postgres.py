@@ -33,7 +33,8 @@ from tests.fakes.params import PARAMS
 pytestmark = pytest.mark.integration
 
 S = OrderStatus
-STEPS = Steps(Origin("executor", "test", "test"))
+ORIGIN = Origin("executor", "test", "test")
+STEPS = Steps(ORIGIN)
 FACTS = Facts(now=NOW, calendar=weekdays(NOW.date()), clock_skew_s=None)
 LEG = a_leg(occ_symbol="SPY260612C00520000")
 TICKET = a_ticket(legs=(LEG,))
@@ -55,7 +56,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def orders(database: Database) -> PostgresOrders:
-    return PostgresOrders(database, lambda: None)
+    return PostgresOrders(database, lambda: None, permit=lambda _request: None, origin=ORIGIN)
 
 
 def first_step(ticket: Any = TICKET) -> Step:
@@ -371,7 +372,7 @@ async def test_relays_of_several_workers_publish_each_message_once(
 async def test_a_committed_step_is_published_without_waiting_for_the_poll(database: Database) -> None:
     publisher = RecordingPublisher()
     relay = a_relay(database, publisher)
-    orders = PostgresOrders(database, relay.kick)
+    orders = PostgresOrders(database, relay.kick, permit=lambda _request: None, origin=ORIGIN)
     async with running(relay.run()):
         await orders.begin(first_step())
         await eventually(lambda: len(publisher.published) == 2)

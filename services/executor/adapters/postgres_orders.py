@@ -5,20 +5,25 @@ repeats the sequence it was decided on, and the ledger's key refuses a second ro
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from prometheus_client import Counter
 from psycopg.rows import class_row
 
+from kernel.adapters.control import change_switch
 from kernel.adapters.postgres import Connection, Database
 from kernel.adapters.reservations import mark_at_venue, release
 from kernel.contracts.codec import Codec
-from kernel.contracts.messages import Evidence, Execution, Rejection
+from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection
+from kernel.contracts.origin import Origin
+from kernel.domain.control import Switch, tightened
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
 from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row, state_row
 from services.executor.core.order_life import Order
-from services.executor.core.orders import request_hash, request_of
+from services.executor.core.orders import OrderRequest, request_hash, request_of
 from services.executor.core.steps import Reservation, Step, topic_of
+from services.executor.core.switching import Tripped, tripped_by
 from services.executor.ports import Decide, Held
 
 _log = get_logger()
@@ -26,11 +31,24 @@ STEPS_WRITTEN = Counter("dispatch_order_steps_total", "Steps of orders written t
 
 
 class PostgresOrders:
-    """Orders over one database; `on_commit` is called after every written step, to hurry the outbox."""
+    """Orders over one database; `on_commit` is called after every written step, to hurry the outbox.
 
-    def __init__(self, database: Database, on_commit: Callable[[], None]) -> None:
+    `permit` is called with the request of every order that has just become SENDING for certain: nothing else may be
+    sent. A step that makes the Rejection of a breaker trips the switch in the same transaction, signed by `origin`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        on_commit: Callable[[], None],
+        *,
+        permit: Callable[[OrderRequest], None],
+        origin: Origin,
+    ) -> None:
         self._database = database
         self._on_commit = on_commit
+        self._permit = permit
+        self._origin = origin
         self._codec = Codec()
 
     async def begin(self, step: Step) -> Held:
@@ -102,6 +120,15 @@ class PostgresOrders:
                 await release(connection, ticket_id, step.order.status.value)
             case Reservation.KEEP:
                 pass
+        tripped = tripped_by(step.messages)
+        if tripped is not None:
+            await self._trip(connection, tripped)
+
+    async def _trip(self, connection: Connection, tripped: Tripped) -> None:
+        def tighten(standing: Switch, now: datetime) -> Switch:
+            return tightened(standing, tripped.state, reason=tripped.reason, by=self._origin.stage, now=now)
+
+        await change_switch(connection, tighten, self._origin)
 
     def _outbox_row(self, message: Evidence | Execution | Rejection) -> tuple[object, ...]:
         topic = topic_of(message)
@@ -109,6 +136,8 @@ class PostgresOrders:
 
     def _tell(self, order: Order) -> None:
         self._on_commit()
+        if order.status is OrderStatus.SENDING:
+            self._permit(request_of(order.ticket))
         STEPS_WRITTEN.labels(order.status.value).inc()
         with story(order.ticket.meta.correlation_id):
             _log.info(
