@@ -48,7 +48,7 @@ def build(settings: ExecutorSettings) -> Process:
     origin = Origin(NAME, settings.code_revision(), params.config_hash)
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
     relay = OutboxRelay(database, publisher, stage=NAME, health=health)
-    orders = PostgresOrders(database, relay.kick, permit=guard.permit, origin=origin)
+    orders = PostgresOrders(database, relay.kick, guard.permit)
     steps = Steps(origin)
     switch = PostgresSwitch(switches, origin, relay.kick, venue_deadline_s=settings.venue_deadline_s)
     broker, account = AlpacaBroker(gateway, switch, guard), AlpacaAccount(gateway)

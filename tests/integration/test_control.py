@@ -11,7 +11,6 @@ import pytest
 from dispatch.switch import Done, Stop, resume_trading, standing_switch, stop_trading, told
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.control import HoldingTimes, change_switch, drained, held, holding_times, read_switch
-from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Connection, Database
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Control, RejectionCode
@@ -29,7 +28,9 @@ from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.answers import Accepted, Answer, Stopped
 from services.executor.core.gates import Facts, Refusal
 from services.executor.core.orders import OrderRequest, request_of
+from services.executor.core.risk_book import AsOf
 from services.executor.core.steps import Steps
+from services.executor.ports import Held
 from services.executor.settings import ExecutorSettings
 from tests.fakes.executor import weekdays
 from tests.fakes.http import Script, scripted_server
@@ -39,13 +40,6 @@ S = ControlState
 ORIGIN = Origin("executor", "test", "test")
 SETTINGS = ServiceSettings.from_env({})
 DEADLINE_S = 60
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, database_url)
-    async with Database(database_url, size=8) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -167,6 +161,13 @@ async def test_a_switch_that_is_gone_lets_nothing_through_until_a_person_resumes
 # Breakers
 
 
+async def begin(orders: PostgresOrders, refusal: Refusal | None = None) -> Held:
+    as_of = AsOf(books=await orders.time(), market=NOW)
+    return await orders.begin(
+        a_ticket(), as_of, lambda _book: Steps(ORIGIN).begin(a_ticket(), FACTS, refusal)
+    )
+
+
 FACTS = Facts(now=NOW, calendar=weekdays(NOW.date()), clock_skew_s=None)
 
 
@@ -185,10 +186,10 @@ async def test_the_refusal_of_a_breaker_trips_the_switch_in_its_own_transaction(
     database: Database, database_url: str, code: RejectionCode, state: ControlState
 ) -> None:
     permitted: list[OrderRequest] = []
-    orders = PostgresOrders(database, lambda: None, permit=permitted.append, origin=ORIGIN)
+    orders = PostgresOrders(database, lambda: None, permitted.append)
     refusal = Refusal(code=code, message="too much")
 
-    await orders.begin(Steps(ORIGIN).begin(a_ticket(), FACTS, refusal))
+    await begin(orders, refusal)
 
     switch = await standing_switch(database_url)
     assert switch.state is state
@@ -203,11 +204,10 @@ async def test_an_intent_is_permitted_once_it_is_committed_and_only_by_who_wrote
     database: Database,
 ) -> None:
     permitted: list[OrderRequest] = []
-    orders = PostgresOrders(database, lambda: None, permit=permitted.append, origin=ORIGIN)
-    step = Steps(ORIGIN).begin(a_ticket(), FACTS, None)
+    orders = PostgresOrders(database, lambda: None, permitted.append)
 
-    await orders.begin(step)
-    await orders.begin(step)
+    await begin(orders)
+    await begin(orders)
 
     assert permitted == [request_of(a_ticket())]
 
@@ -360,8 +360,8 @@ async def test_the_tripped_switch_names_what_was_blocked(
 
 
 async def test_orders_that_could_not_be_cancelled_are_named(database: Database, database_url: str) -> None:
-    orders = PostgresOrders(database, lambda: None, permit=lambda _request: None, origin=ORIGIN)
-    held_order = await orders.begin(Steps(ORIGIN).begin(a_ticket(), FACTS, None))
+    orders = PostgresOrders(database, lambda: None)
+    held_order = await begin(orders)
 
     done = await halt(database_url, cancel=True)
 

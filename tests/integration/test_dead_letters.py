@@ -376,10 +376,9 @@ def a_sizer(database: Database, clock: FixedClock) -> SizerStage:
 
 
 def an_executor(database: Database, clock: FixedClock, broker: FakeBroker) -> ExecutorStage:
-    origin = Origin("executor", "test", "test")
     return ExecutorStage(
         broker=broker,
-        orders=PostgresOrders(database, lambda: None, permit=lambda _request: None, origin=origin),
+        orders=PostgresOrders(database, lambda: None),
         sessions=FakeSessions(),
         clock=clock,
         clock_skew_s=None,

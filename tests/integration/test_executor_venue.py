@@ -237,7 +237,7 @@ async def test_a_process_killed_between_intent_and_answer_ends_with_one_order(
     ticket = ticket_for(venue)
     async with Executor(settings) as first:
         stage: Any = first.process.stage
-        held = await stage._orders.begin(stage._steps.begin(ticket, await stage._gather(), None))
+        held = await stage._begin(ticket)
         if sent:
             await stage._broker.submit(request_of(held.order.ticket))
 
@@ -255,7 +255,7 @@ async def test_an_order_left_in_doubt_is_settled_before_new_orders_are_taken(
     ticket = ticket_for(venue)
     async with Executor(settings) as first:
         stage: Any = first.process.stage
-        held = await stage._orders.begin(stage._steps.begin(ticket, await stage._gather(), None))
+        held = await stage._begin(ticket)
         await stage._broker.submit(request_of(held.order.ticket))
 
     async with Executor(settings):

@@ -75,7 +75,13 @@ class WireGuard:
         client_order_id = str(fields.get("client_order_id"))
         with self._lock:
             permit = self._permits.pop(client_order_id, None)
-        if permit is None or permit.lease is None or permit.fields != fields:
+        # A replacement says only what changes.
+        same = permit is not None and (
+            permit.fields == fields
+            if method == "POST"
+            else bool(fields) and fields.items() <= permit.fields.items()
+        )
+        if permit is None or permit.lease is None or not same:
             raise _blocked(f"{method} {path} of client order id {client_order_id}")
         if permit.lease.over:
             raise LeaseOver("the order came to the socket too late to be sent under the switch")

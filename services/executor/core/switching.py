@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kernel.contracts.messages import Evidence, Execution, Rejection, RejectionCode
+from kernel.contracts.origin import Origin
 from kernel.contracts.parts import Action
 from kernel.domain.control import ControlState, Switch, sends
 from services.executor.core.gates import Refusal
@@ -29,10 +30,11 @@ _REFUSED_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Tripped:
-    """What a breaker sets the switch to, and why."""
+    """What a breaker sets the switch to, why, and who says so."""
 
     state: ControlState
     reason: str
+    origin: Origin
 
 
 def refusal_by(switch: Switch, action: Action) -> Refusal | None:
@@ -57,5 +59,7 @@ def tripped_by(messages: Iterable[Evidence | Execution | Rejection]) -> Tripped 
     """Return what a step's messages trip the switch to: the Rejection of a breaker does."""
     for message in messages:
         if isinstance(message, Rejection) and message.code in BREAKERS:
-            return Tripped(BREAKERS[message.code], f"{message.code.value}: {message.message}")
+            meta = message.meta
+            origin = Origin(meta.stage, meta.revision, meta.config_hash)
+            return Tripped(BREAKERS[message.code], f"{message.code.value}: {message.message}", origin)
     return None
