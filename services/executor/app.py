@@ -8,6 +8,7 @@ from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
 from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.postgres import Database
+from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import TICKETS
 from kernel.runtime.clock import SystemClock, VenueClock
@@ -42,7 +43,7 @@ def build(settings: ExecutorSettings) -> Process:
     params = load_params(settings.params_file)
     clock, health = VenueClock(), Health()
     guard = WireGuard()
-    gateway = AlpacaGateway(settings, clock, before_trading=guard.check)
+    gateway = AlpacaGateway(settings, clock, governor=shared_governor(settings), before_trading=guard.check)
     url = settings.database_url.get_secret_value()
     database, switches = Database(url, size=_CONNECTIONS), Database(url, size=_SWITCH_CONNECTIONS)
     origin = Origin(NAME, settings.code_revision(), params.config_hash)

@@ -7,7 +7,6 @@
    found" counts as an order's absence.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -17,8 +16,10 @@ from alpaca.common.exceptions import APIError
 
 from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
 from kernel.adapters.control import Lease
+from kernel.contracts.parts import Action
 from kernel.domain.control import ControlState, Switch
-from kernel.domain.errors import DatabaseUnavailable, VenueUnavailable
+from kernel.domain.errors import DatabaseUnavailable, OverBudget, VenueUnavailable
+from kernel.domain.rate_limit import Urgency
 from kernel.runtime.logging import get_logger
 from services.executor.adapters.wire_guard import LeaseOver, OrdersAboveDecisions, WireGuard, order_fields
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
@@ -27,6 +28,7 @@ from services.executor.core.switching import refusal_by
 from services.executor.core.venue_reports import VenueReport, read_report
 
 _log = get_logger()
+_CLOSING = frozenset({Action.BUY_TO_CLOSE, Action.SELL_TO_CLOSE})
 _NOT_FOUND = (404, 40410000)
 _TOO_MANY_REQUESTS = 429
 #: The most that one listing returns, and how many listings a sweep may ask for.
@@ -54,12 +56,12 @@ class AlpacaBroker:
     async def submit(self, request: OrderRequest) -> Answer:
         """POST the order once, if the switch lets it through; raises DatabaseUnavailable before anything is sent."""
         try:
-            answer = await self._submit_held(request)
+            answer = await self._submit(request)
         except OrdersAboveDecisions as e:
             await self._halt(str(e))
             raise
         if isinstance(answer, NotAccepted):
-            self._guard.permit(request)  # nothing was made of it for certain, so its intent still stands
+            self._guard.give_back(request.client_order_id)
         else:
             self._guard.withdraw(request.client_order_id)
         return answer
@@ -97,12 +99,20 @@ class AlpacaBroker:
     async def cancel(self, venue_order_id: str) -> None:
         """DELETE the order; that it cannot be cancelled any more is no failure."""
         try:
-            await self._gateway.call(self._gateway.trading.delete, f"/orders/{venue_order_id}")
+            await self._gateway.call(
+                self._gateway.trading.delete, f"/orders/{venue_order_id}", urgency=Urgency.EXIT
+            )
         except VenueRefused as e:
             if e.status not in (404, 422):
                 raise VenueUnavailable(str(e)) from e
 
-    async def _submit_held(self, request: OrderRequest) -> Answer:
+    async def _submit(self, request: OrderRequest) -> Answer:
+        post = self._gateway.trading.post
+        try:
+            # Before the switch is held: it is not to be kept from moving by a wait for the budget.
+            await self._gateway.admit(post, _urgency_of(request))
+        except OverBudget as e:
+            return NotAccepted(str(e))
         async with self._switch.held() as lease:
             refusal = refusal_by(lease.switch, request.intent)
             if refusal is not None:
@@ -112,9 +122,14 @@ class AlpacaBroker:
 
     async def _post(self, request: OrderRequest) -> Answer:
         try:
-            # The gateway's deadline is for each wait on the socket; this one is for the whole call.
-            async with asyncio.timeout(2 * self._gateway.deadline_s):
-                body = await self._gateway.call(self._gateway.trading.post, "/orders", order_fields(request))
+            body = await self._gateway.call(
+                self._gateway.trading.post,
+                "/orders",
+                order_fields(request),
+                urgency=None,
+                # The gateway's deadline is for each wait on the socket; this one is for the whole call.
+                within_s=2 * self._gateway.deadline_s,
+            )
             return Accepted(_own_report(body, request))
         except VenueRefused as e:
             return read_refusal(e.status, e.code, e.reason)
@@ -145,6 +160,10 @@ class AlpacaBroker:
         if not isinstance(page, list):
             raise VenueUnavailable("the venue's list of orders was no list")
         return page
+
+
+def _urgency_of(request: OrderRequest) -> Urgency:
+    return Urgency.EXIT if request.intent in _CLOSING else Urgency.ENTRY
 
 
 def _own_report(body: object, request: OrderRequest) -> VenueReport:

@@ -40,6 +40,7 @@ class WireGuard:
 
     def __init__(self) -> None:
         self._permits: dict[str, _Permit] = {}
+        self._used: dict[str, _Permit] = {}
         self._lock = Lock()
 
     def permit(self, request: OrderRequest) -> None:
@@ -54,10 +55,18 @@ class WireGuard:
             if permit is not None:
                 self._permits[client_order_id] = replace(permit, lease=lease)
 
+    def give_back(self, client_order_id: str) -> None:
+        """Make a used permit good again: nothing was made of the request, for certain, so its intent still stands."""
+        with self._lock:
+            used = self._used.pop(client_order_id, None)
+            if used is not None:
+                self._permits[client_order_id] = replace(used, lease=None)
+
     def withdraw(self, client_order_id: str) -> None:
-        """Take back what was not used."""
+        """Forget the permit, used or not."""
         with self._lock:
             self._permits.pop(client_order_id, None)
+            self._used.pop(client_order_id, None)
 
     def check(self, method: str, url: str, body: bytes | str | None) -> None:
         """Go through for a request that may be sent; called right before it is.
@@ -75,14 +84,9 @@ class WireGuard:
         client_order_id = str(fields.get("client_order_id"))
         with self._lock:
             permit = self._permits.pop(client_order_id, None)
-        # A replacement says only what changes.
-        same = permit is not None and (
-            permit.fields == fields
-            if method == "POST"
-            else bool(fields) and fields.items() <= permit.fields.items()
-        )
-        if permit is None or permit.lease is None or not same:
-            raise _blocked(f"{method} {path} of client order id {client_order_id}")
+            if permit is None or permit.lease is None or not _is_for(permit, method, fields):
+                raise _blocked(f"{method} {path} of client order id {client_order_id}")
+            self._used[client_order_id] = permit
         if permit.lease.over:
             raise LeaseOver("the order came to the socket too late to be sent under the switch")
 
@@ -100,6 +104,11 @@ def order_fields(request: OrderRequest) -> dict[str, str]:
         "order_class": "simple",
         "position_intent": request.intent.value,
     }
+
+
+def _is_for(permit: _Permit, method: str, fields: Mapping[str, object]) -> bool:
+    """Tell whether a request is the permitted one; a replacement (PATCH) says only what changes."""
+    return permit.fields == fields if method == "POST" else fields.items() <= permit.fields.items()
 
 
 def _fields(body: bytes | str | None) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ import pytest
 
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.domain.control import ControlState
-from kernel.domain.errors import DatabaseUnavailable, InvariantBroken
+from kernel.domain.errors import DatabaseUnavailable, InvariantBroken, OverBudget
 from kernel.runtime.clock import VenueClock
 from kernel.testing.builders import a_ticket
 from kernel.testing.clock import FixedClock
@@ -87,7 +87,13 @@ async def test_a_permit_is_good_for_one_request(wire: Wire) -> None:
     assert wire.sent == [("POST", "/v2/orders")]
 
 
-async def test_what_the_venue_took_no_notice_of_may_be_sent_again(wire: Wire) -> None:
+async def test_what_the_venue_took_no_notice_of_may_be_sent_again(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(*_args: object) -> None:
+        return None
+
+    monkeypatch.setattr(wire.gateway, "admit", at_once)  # the budget would wait for the venue's next minute
     wire.guard.permit(REQUEST)
     for _ in range(2):
         wire.venue.say(429, {"message": "too many requests"})
@@ -193,6 +199,32 @@ async def test_the_switch_is_held_until_the_venue_has_answered(wire: Wire) -> No
 
     assert held == [1]
     assert wire.switch.holders == 0
+
+
+async def test_a_refusal_for_want_of_budget_is_no_permit(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def used_up(*_args: object) -> None:
+        raise OverBudget("used up")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wire.gateway, "admit", used_up)
+        assert isinstance(await wire.broker.submit(REQUEST), NotAccepted)
+    assert wire.switch.holds == 0, "nobody waits for the budget while holding the switch"
+    with pytest.raises(OrdersAboveDecisions):
+        await wire.broker.submit(REQUEST)
+    assert wire.sent == []
+
+
+async def test_a_replacement_is_permitted_by_its_own_intent(wire: Wire) -> None:
+    change = {"client_order_id": REQUEST.client_order_id, "qty": "4", "limit_price": "2.50"}
+    wire.guard.permit(REQUEST)
+    async with wire.switch.held() as lease:
+        wire.guard.arm(REQUEST.client_order_id, lease)
+    wire.venue.say(200, {})
+    await wire.gateway.call(wire.gateway.trading.patch, "/orders/v-1", change)
+    with pytest.raises(OrdersAboveDecisions):
+        await wire.gateway.call(wire.gateway.trading.patch, "/orders/v-1", change)
+
+    assert wire.sent == [("PATCH", "/v2/orders/v-1")]
 
 
 async def test_an_order_that_comes_to_the_socket_too_late_is_not_sent(wire: Wire) -> None:
