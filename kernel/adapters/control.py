@@ -3,7 +3,7 @@
 1. A change, its row of history and its message in the outbox are one transaction, serialised by the switch's row.
 2. An order is sent inside `held`, which reads the switch after it has taken the shared lock; so once a change is
    committed and `drained` says yes, nothing that the new state forbids is on its way or will be.
-3. A holder that stands still loses its lock when the server ends its idle transaction. It must not send after that:
+3. A holder that stands still loses its lock when the server ends its transaction. It must not send after that:
    see `Lease`.
 4. No row, no trading: a switch that is missing reads as HALTED.
 """
@@ -37,12 +37,12 @@ Change = Callable[[Switch, datetime], Switch]
 class HoldingTimes:
     """How long an order may hold the switch, seconds.
 
-    `lease_s`: within it sending is begun, or not at all. `idle_s`: after it the server takes the lock from a holder that
-    stands still. `longest_s`: after it no order can hold it any more.
+    `lease_s`: within it sending is begun, or not at all. `at_most_s`: then the server ends the transaction, whatever its
+    holder does. `longest_s`: by then no order can hold it any more.
     """
 
     lease_s: float
-    idle_s: float
+    at_most_s: float
     longest_s: float
 
 
@@ -73,8 +73,8 @@ class LiveOrder:
 def holding_times(venue_deadline_s: float) -> HoldingTimes:
     """Return the times that go with the venue's deadline: an order is waited for twice as long at most."""
     lease_s = min(_LEASE_S, venue_deadline_s)
-    idle_s = lease_s + 2 * venue_deadline_s + _MARGIN_S
-    return HoldingTimes(lease_s=lease_s, idle_s=idle_s, longest_s=idle_s + _MARGIN_S)
+    at_most_s = lease_s + 2 * venue_deadline_s + _MARGIN_S
+    return HoldingTimes(lease_s=lease_s, at_most_s=at_most_s, longest_s=at_most_s + _MARGIN_S)
 
 
 async def read_switch(connection: Connection, scope: str = EVERYTHING) -> Switch:
@@ -115,14 +115,14 @@ async def held(database: Database, times: HoldingTimes) -> AsyncIterator[Lease]:
     ends_at_s, over_to_us, failed = time.monotonic() + times.lease_s, False, False
     try:
         async with database.transaction() as connection:
-            switch = await _hold(connection, times.idle_s)
+            switch = await _hold(connection, times.at_most_s)
             over_to_us = True
             try:
                 yield Lease(switch, ends_at_s)
             except BaseException:
                 failed = True
                 raise
-    except (DatabaseUnavailable, psycopg.errors.IdleInTransactionSessionTimeout):
+    except DatabaseUnavailable:
         if failed or not over_to_us:
             raise
 
@@ -132,8 +132,9 @@ async def drained(database: Database, patience_s: float) -> bool:
     try:
         async with database.transaction() as connection:
             await connection.execute(
-                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
-                (f"{patience_s * 1000:.0f}ms",),
+                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),"
+                " set_config('transaction_timeout', '0', true)",
+                (_ms(patience_s),),
             )
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     except DatabaseUnavailable as e:
@@ -164,21 +165,24 @@ def announcement(switch: Switch, origin: Origin) -> Control:
     )
 
 
-async def _hold(connection: Connection, idle_s: float) -> Switch:
-    # No pipeline: after one, Postgres 18 was seen not to end an idle transaction.
+async def _hold(connection: Connection, at_most_s: float) -> Switch:
+    # Not the limit on idle time: Postgres 18 was seen to forget that one after a pipeline.
     tried = await connection.execute(
-        "SELECT pg_try_advisory_xact_lock_shared(%s),"
-        " set_config('idle_in_transaction_session_timeout', %s, true)",
-        (_LOCK, f"{idle_s * 1000:.0f}ms"),
+        "SELECT set_config('transaction_timeout', %s, true), pg_try_advisory_xact_lock_shared(%s)",
+        (_ms(at_most_s), _LOCK),
     )
     row = await tried.fetchone()
     # Another statement, for it must see what was committed until the lock was given.
     switch = await read_switch(connection)
-    if (row is not None and row[0]) or switch.state is ControlState.HALTED:
+    if (row is not None and row[1]) or switch.state is ControlState.HALTED:
         return switch
     # Somebody waits for the orders on their way: behind them, until all is in that was let through before.
     await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_LOCK,))
     return await read_switch(connection)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
 
 
 async def _read(connection: Connection, scope: str, lock: str) -> Switch:

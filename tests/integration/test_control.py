@@ -329,10 +329,10 @@ async def test_two_orders_are_on_their_way_at_once(
 async def test_a_holder_that_stands_still_loses_the_switch_and_may_not_send_any_more(
     database: Database,
 ) -> None:
-    times = HoldingTimes(lease_s=0.2, idle_s=0.5, longest_s=1.0)
+    times = HoldingTimes(lease_s=0.2, at_most_s=0.5, longest_s=1.0)
     async with held(database, times) as lease:
         assert not lease.over
-        assert await drained(database, DEADLINE_S), "the server has ended the idle transaction"
+        assert await drained(database, DEADLINE_S), "the server has ended the transaction"
         assert lease.over
 
 
