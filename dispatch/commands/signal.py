@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from dispatch.connection import Connection, connect
 from dispatch.console import err, out, write_json
 from dispatch.demo.summary import describe, execution_row
-from dispatch.stories.story import Fate, Library, Story
+from dispatch.stories.story import STORY_TOPICS, Fate, Library, Story
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.contracts.messages import Signal
 from kernel.contracts.origin import Origin
-from kernel.contracts.topics import ALL_TOPICS, EVIDENCE, SIGNALS
+from kernel.contracts.topics import EVIDENCE, SIGNALS
 from kernel.domain.errors import ConfigError
 from kernel.domain.options import Direction, Strategy
 from kernel.runtime.clock import SystemClock, VenueClock
@@ -103,7 +103,7 @@ async def _send(
 
 async def _publish_and_follow(connection: Connection, message: Signal, wait_s: float) -> Story:
     library = Library(connection.prefix)
-    topics = [t.full_name(connection.prefix) for t in ALL_TOPICS if t.name != EVIDENCE.name]
+    topics = [t.full_name(connection.prefix) for t in STORY_TOPICS if t.name != EVIDENCE.name]
     async with (
         KafkaPublisher(connection.kafka, connection.prefix, "operator") as publisher,
         LogReader(connection.kafka, topics) as reader,

@@ -10,8 +10,8 @@ from dispatch.connection import connect, last_demo_archive, running_stack
 from dispatch.console import err
 from dispatch.stack.errors import StackError
 from dispatch.stories import archive
-from dispatch.stories.story import Library
-from kernel.contracts.topics import ALL_TOPICS, DEFAULT_PREFIX, EVIDENCE, Topic
+from dispatch.stories.story import STORY_TOPICS, Library
+from kernel.contracts.topics import DEFAULT_PREFIX, EVIDENCE, Topic
 from kernel.stream.reader import LogReader
 from kernel.stream.schemas import learn_writers
 
@@ -35,7 +35,7 @@ def read_stories(
         library.add_all(r for r in archive.load(saved) if since is None or r.written_at >= since)
         return library
     connection = connect(environ)
-    topics = [t for t in ALL_TOPICS if evidence or t.name != EVIDENCE.name]
+    topics = [t for t in STORY_TOPICS if evidence or t.name != EVIDENCE.name]
     return asyncio.run(_read(connection.kafka, connection.prefix, topics, since))
 
 

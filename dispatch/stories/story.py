@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 from kernel.contracts.base import Message
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, Selection, Signal, Ticket
-from kernel.contracts.topics import ALL_TOPICS, DEFAULT_PREFIX, Topic
+from kernel.contracts.topics import ALL_TOPICS, CONTROL, DEFAULT_PREFIX, Topic
 from kernel.domain.errors import UndecodableMessage
 from kernel.stream.handling import RawRecord
 from kernel.stream.reader import StoredRecord
 
 M = TypeVar("M", bound=Message)
 
+#: What a signal's story is told in: every topic but that of the switch, which belongs to no signal.
+STORY_TOPICS = tuple(topic for topic in ALL_TOPICS if topic is not CONTROL)
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 #: The venue took the order, whatever became of it.
 AT_VENUE = frozenset(
@@ -115,7 +117,7 @@ class Library:
 
     def __init__(self, prefix: str = DEFAULT_PREFIX) -> None:
         self._codec = Codec()
-        self._topics: dict[str, Topic[Any]] = {t.full_name(prefix): t for t in ALL_TOPICS}
+        self._topics: dict[str, Topic[Any]] = {t.full_name(prefix): t for t in STORY_TOPICS}
         self._seen: set[tuple[str, str, datetime | None]] = set()
         self.stories: dict[str, Story] = {}
         self.undecodable: list[RawRecord] = []

@@ -1,4 +1,4 @@
-"""The six messages, in the order of a signal's life."""
+"""The six messages in the order of a signal's life, and the one that tells of the switch."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,6 +17,7 @@ from kernel.contracts.parts import (
     TradeIdea,
     VolumeBasis,
 )
+from kernel.domain.control import ControlState
 
 Legs = Annotated[tuple[Leg, ...], Field(min_length=1, max_length=4)]
 Contracts = Annotated[int, Field(gt=0)]
@@ -198,3 +199,14 @@ class Evidence(Message):
     input_id: str
     decided_at: UtcTime
     items: tuple[EvidenceItem, ...]
+
+
+class Control(Message):
+    """A change of the switch that stops trading; `meta.occurred_at` is the database's time, for the venue may be away."""
+
+    scope: str = Field(min_length=1)
+    state: ControlState
+    reason: str
+    changed_by: str
+    version: int = Field(gt=0)
+    cancel_orders: bool

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from kernel.contracts.base import Message
-from kernel.contracts.messages import Evidence, Execution, Rejection, Selection, Signal, Ticket
+from kernel.contracts.messages import Control, Evidence, Execution, Rejection, Selection, Signal, Ticket
 
 M = TypeVar("M", bound=Message)
 M_co = TypeVar("M_co", bound=Message, covariant=True)
@@ -40,6 +40,7 @@ TICKETS: Topic[Ticket] = Topic("tickets", Ticket, "ticket", lambda m: m.idea.und
 EXECUTIONS: Topic[Execution] = Topic("executions", Execution, "execution", lambda m: m.idea.underlying)
 REJECTIONS: Topic[Rejection] = Topic("rejections", Rejection, "rejection", lambda m: m.idea.underlying)
 EVIDENCE: Topic[Evidence] = Topic("evidence", Evidence, "evidence", lambda m: m.input_id)
+CONTROL: Topic[Control] = Topic("control", Control, "control", lambda m: m.scope)
 
 ALL_TOPICS: tuple[Topic[Any], ...] = (
     SIGNALS,
@@ -48,6 +49,7 @@ ALL_TOPICS: tuple[Topic[Any], ...] = (
     EXECUTIONS,
     REJECTIONS,
     EVIDENCE,
+    CONTROL,
 )
 #: Topics a stage reads, and which therefore can have dead letters.
 CONSUMED_TOPICS: tuple[Topic[Any], ...] = (SIGNALS, SELECTIONS, TICKETS)

@@ -147,11 +147,15 @@ class SignalsParams(Params):
 
 
 class ExecutorParams(Params):
-    """Bounds of the executor."""
+    """Bounds of the executor. The walk has defaults: records made before there was one are read with them."""
 
     lookup_attempts: Annotated[int, Field(ge=2)]
     lookup_settle_s: Positive
     clock_skew_s_max: Positive
+    walk_steps: Annotated[int, Field(ge=1, le=20)] = 4
+    walk_step_s: Positive = 10.0
+    walk_rest_s: NonNegative = 60.0
+    walk_collar_pct: Percent = Decimal(5)
 
 
 class TradingParams(Params):

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
+from kernel.contracts.messages import Ticket
 from kernel.domain.calendar import TradingCalendar
 from services.executor.core.answers import Answer
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
+from services.executor.core.readiness import Readiness
+from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step
 from services.executor.core.venue_reports import VenueReport
 
@@ -41,6 +44,14 @@ class Sessions(Protocol):
         ...
 
 
+class ReadinessBoard(Protocol):
+    """What is known of the venue's side by now."""
+
+    async def readiness(self) -> Readiness:
+        """Return what is known; `READINESS_UNKNOWN` when nothing is. Raises DatabaseUnavailable."""
+        ...
+
+
 class TradeUpdates(Protocol):
     """The venue's trade-updates stream: hints that something happened, never the truth about what."""
 
@@ -57,7 +68,17 @@ class Held:
     written: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A ticket as it comes in: the order it has already, and the account's traffic of the last minute with it."""
+
+    held: Held
+    traffic: int
+
+
 Decide = Callable[[Order], Step | None]
+Open = Callable[[RiskBook], Step]
+Judge = Callable[[Order, RiskBook], Step | None]
 
 
 class Orders(Protocol):
@@ -66,11 +87,26 @@ class Orders(Protocol):
     Raises DatabaseUnavailable; whether a step was written is then unknown until the order is read again.
     """
 
-    async def begin(self, step: Step) -> Held:
-        """Write the first step of a ticket unless the ticket has an order already, which is then returned.
+    async def time(self) -> datetime:
+        """Return the books' own clock: what they said before it, the venue's answers after it include."""
+        ...
+
+    async def known(self, ticket: Ticket, *, redelivered: bool) -> Arrival | None:
+        """Return the order a ticket has already, else None. `redelivered`: its coming again counts as traffic.
 
         Raises UnprocessableError when that order was made from a ticket of other content.
         """
+        ...
+
+    async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> Held:
+        """Lock the account, let `decide` see its book, and write the first step it returns.
+
+        A ticket that has an order already gets that one, as from `known`.
+        """
+        ...
+
+    async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
+        """As `change`, under the account's lock and with its book as it stands without this order."""
         ...
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
+from typing import NoReturn
 
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, RejectionCode, Ticket
@@ -25,9 +26,10 @@ from services.executor.core.answers import NotAccepted
 from services.executor.core.evidence import Seen, seen_in
 from services.executor.core.order_life import Order, new_order
 from services.executor.core.orders import OrderRequest
+from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step, Steps, topic_of
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Decide, Held
+from services.executor.ports import Arrival, Decide, Held, Judge, Open
 from services.executor.stage import ExecutorStage
 
 NAME = "executor"
@@ -101,10 +103,27 @@ class _Recorded:
             raise NotRecorded(f"the calendar around {day} was not asked for then")
         return self._facts.calendar
 
-    async def begin(self, step: Step) -> Held:
+    async def time(self) -> datetime:
+        return self._facts.now
+
+    async def known(self, ticket: Ticket, *, redelivered: bool) -> Arrival | None:
+        del ticket, redelivered
         if self._order.status is OrderStatus.NEW:
+            return None
+        return Arrival(Held(self._order, written=self._order.status is OrderStatus.SENDING), traffic=0)
+
+    async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> NoReturn:
+        del ticket, as_of
+        self._take(decide(RiskBook()))
+
+    async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
+        del as_of
+        step = decide(self._order, RiskBook())
+        if step is not None:
             self._take(step)
-        return Held(self._order, written=self._order.status is OrderStatus.SENDING)
+        return Held(
+            order, written=False
+        )  # the gates say yes now: the request goes to the desk, which ends it
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         del client_order_id
@@ -133,7 +152,7 @@ class _Recorded:
     async def cancel(self, venue_order_id: str) -> None:
         raise NotRecorded(f"order {venue_order_id} was not cancelled then")
 
-    def _take(self, step: Step | None) -> None:
+    def _take(self, step: Step | None) -> NoReturn:
         self._step = step
         raise _DecisionTakenError
 

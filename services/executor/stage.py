@@ -5,7 +5,9 @@
 3. UNKNOWN is left only by what the venue shows, or by look-ups that found nothing over the settling time; then the
    gates are asked again before the same id is sent once more. The venue refuses an id it has seen, so even two
    workers on one ticket make one order. Once it has called an id taken, only what it shows counts, however late.
-4. `handle` returns only when the order is at the venue or has ended; a failure before that is retried by the shell
+4. Whether an order may be sent is decided under the account's lock, on its book as it stands then: two decisions never
+   see the same book, so together they cannot pass a limit that each keeps to.
+5. `handle` returns only when the order is at the venue or has ended; a failure before that is retried by the shell
    and resumes from the stored state.
 """
 
@@ -31,6 +33,7 @@ from services.executor.core.gates import Facts, Limits, Refusal, check
 from services.executor.core.lookups import lookup_pauses_s, send_again_pause_s
 from services.executor.core.order_life import UNANSWERED, Order, is_first_request
 from services.executor.core.orders import request_of
+from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step, Steps
 from services.executor.core.venue_reports import VenueReport
 from services.executor.ports import Broker, Decide, Held, Orders, Pause, Sessions
@@ -60,6 +63,7 @@ class ExecutorStage:
         self._clock_skew_s = clock_skew_s
         self._pause = pause
         self._steps = steps
+        self._in_hand: set[str] = set()
         self._pauses_s = lookup_pauses_s(params.executor.lookup_attempts, params.executor.lookup_settle_s)
         self._limits = Limits(
             expiry_day_cutoff_min=params.selector.expiry_day_cutoff_min,
@@ -68,19 +72,36 @@ class ExecutorStage:
 
     async def handle(self, ticket: Ticket) -> Emissions:
         """Bring a ticket to an order the venue has, or to its end. Returns nothing: the outbox speaks."""
-        facts = await self._gather()
-        held = await self._orders.begin(self._steps.begin(ticket, facts, self._judge(ticket, facts)))
+        held = await self._known(ticket) or await self._begin(ticket)
         while held.order.status in UNANSWERED:
             if held.written and held.order.status is OrderStatus.SENDING:
                 held = await self._send(held.order)
             else:
                 held = await self._resolve(held.order)
+        self._in_hand.discard(ticket.meta.id)
         return []
 
-    async def _gather(self) -> Facts:
+    async def _known(self, ticket: Ticket) -> Held | None:
+        """Return the order a ticket has already. What comes again after a failure here is no new delivery."""
+        redelivered = ticket.meta.id not in self._in_hand
+        arrival = await self._orders.known(ticket, redelivered=redelivered)
+        self._in_hand.add(ticket.meta.id)
+        return None if arrival is None else arrival.held
+
+    async def _begin(self, ticket: Ticket) -> Held:
+        as_of, facts = await self._gather()
+
+        def decide(_book: RiskBook) -> Step:
+            return self._steps.begin(ticket, facts, self._judge(ticket, facts))
+
+        return await self._orders.begin(ticket, as_of, decide)
+
+    async def _gather(self) -> tuple[AsOf, Facts]:
+        books_at = await self._orders.time()
         calendar = await self._sessions.around(market_day(self._clock.now()))
         skew_s = None if self._clock_skew_s is None else self._clock_skew_s()
-        return Facts(now=self._clock.now(), calendar=calendar, clock_skew_s=skew_s)
+        now = self._clock.now()
+        return AsOf(books=books_at, market=now), Facts(now=now, calendar=calendar, clock_skew_s=skew_s)
 
     def _judge(self, ticket: Ticket, facts: Facts) -> Refusal | None:
         return check(ticket, facts, self._limits)
@@ -92,10 +113,9 @@ class ExecutorStage:
             turned_away += 1
             _log.warning("the venue's rate limit turned the order away", turned_away=turned_away)
             await self._pause(send_again_pause_s(turned_away))
-            facts = await self._gather()
-            refusal = self._judge(order.ticket, facts)
-            if refusal is not None:
-                return await self._send_again(order, facts, refusal)
+            held = await self._ask_again(order)
+            if held is not None:
+                return held
         return await self._take(order, answer)
 
     async def _take(self, order: Order, answer: Answer) -> Held:
@@ -128,14 +148,13 @@ class ExecutorStage:
         report = await self._look_up(order)
         if report is not None:
             return await self._record(order, report)
-        if order.id_claimed:
+        if order.current.id_claimed:
             # An order there must be. To close ours, at its expiry too, could leave it at the venue unseen.
             raise VenueUnavailable(
                 "the venue says this client order id is taken, but does not show its order"
             )
         _log.warning("the order is not at the venue", client_order_id=order.client_order_id)
-        facts = await self._gather()
-        return await self._send_again(order, facts, self._judge(order.ticket, facts))
+        return await self._send_again(order)
 
     async def _look_up(self, order: Order) -> VenueReport | None:
         """Return the venue's order, or None after it was not there at any look-up over the settling time."""
@@ -158,8 +177,26 @@ class ExecutorStage:
 
         return _known(await self._orders.change(order.client_order_id, decide))
 
-    async def _send_again(self, order: Order, facts: Facts, refusal: Refusal | None) -> Held:
-        return await self._change(order, lambda stored: self._steps.send_again(stored, facts, refusal))
+    async def _send_again(self, order: Order) -> Held:
+        """Send an order the venue has proved not to have, or close it if by now a gate says no."""
+        as_of, facts = await self._gather()
+
+        def decide(stored: Order, _book: RiskBook) -> Step | None:
+            refusal = self._judge(stored.ticket, facts)
+            return self._steps.send_again(stored, facts, refusal) if _is_unmoved(stored, order) else None
+
+        return _known(await self._orders.judge(order, as_of, decide))
+
+    async def _ask_again(self, order: Order) -> Held | None:
+        """Close an order the venue took no notice of if by now a gate says no, or somebody moved it; None: send it."""
+        as_of, facts = await self._gather()
+
+        def decide(stored: Order, _book: RiskBook) -> Step | None:
+            refusal = self._judge(stored.ticket, facts) if _is_unmoved(stored, order) else None
+            return None if refusal is None else self._steps.send_again(stored, facts, refusal)
+
+        held = _known(await self._orders.judge(order, as_of, decide))
+        return held if held.written or not _is_unmoved(held.order, order) else None
 
     async def _doubt(self, order: Order, reason: str) -> Held:
         return await self._change(order, lambda stored: self._steps.doubt(stored, reason, self._clock.now()))
@@ -181,9 +218,13 @@ class ExecutorStage:
         """Write a step of our own, unless someone else moved the order since we read it: then theirs counts."""
 
         def decide_unmoved(stored: Order) -> Step | None:
-            return decide(stored) if stored.sequence == order.sequence else None
+            return decide(stored) if _is_unmoved(stored, order) else None
 
         return _known(await self._orders.change(order.client_order_id, decide_unmoved))
+
+
+def _is_unmoved(stored: Order, order: Order) -> bool:
+    return stored.sequence == order.sequence
 
 
 def _known(held: Held | None) -> Held:

@@ -29,6 +29,8 @@ _SETTINGS: Mapping[str, type[ServiceSettings]] = {
     "sizer": SizerSettings,
     "executor": ExecutorSettings,
 }
+#: What a message is keyed by, by the field that says so.
+_KEYS = {"idea": "underlying", "input_id": "input id", "scope": "scope"}
 _LOGICAL = {"decimal": "decimal, {scale} places", "timestamp-micros": "time, UTC, µs"}
 _NOTICE = "<!-- Written by `python -m tests.architecture.reference_pages` from the code; do not edit. -->"
 
@@ -121,14 +123,14 @@ def _topic_table() -> str:
             s for s in STAGES if re.search(rf"(Emission\({constant},|return {constant}\b)", sources(s))
         ]
         readers = [s for s in STAGES if re.search(rf"consumes={constant}\b", sources(s))]
-        key = "underlying" if "idea" in topic.model.model_fields else "input id"
+        key = next(name for field, name in _KEYS.items() if field in topic.model.model_fields)
         message = topic.model.__name__
         rows.append(
             (
                 f"`{topic.name}`",
                 f"[{message}](#{message.lower()})",
                 key,
-                ", ".join(writers),
+                ", ".join(writers) or "operator, executor",
                 ", ".join(readers) or "—",
             )
         )

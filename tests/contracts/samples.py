@@ -15,6 +15,7 @@ import fastavro
 from kernel.contracts.base import Message
 from kernel.contracts.codec import MARKER
 from kernel.contracts.messages import (
+    Control,
     Evidence,
     EvidenceItem,
     Execution,
@@ -25,6 +26,7 @@ from kernel.contracts.messages import (
 from kernel.contracts.parts import Action
 from kernel.contracts.schema_store import load_store, schema_fingerprint
 from kernel.contracts.topics import ALL_TOPICS, Topic
+from kernel.domain.control import ControlState
 from kernel.testing.builders import (
     NOW,
     a_leg,
@@ -89,6 +91,20 @@ def an_evidence(**values: Any) -> Evidence:
     return Evidence(**(defaults | values))
 
 
+def a_control(**values: Any) -> Control:
+    """Return a change by a person."""
+    defaults: dict[str, Any] = {
+        "meta": a_meta("control-2", "operator"),
+        "scope": "*",
+        "state": ControlState.REDUCING,
+        "reason": "the venue shows odd quotes",
+        "changed_by": "ada",
+        "version": 2,
+        "cancel_orders": True,
+    }
+    return Control(**(defaults | values))
+
+
 SAMPLES: dict[str, Message] = {
     "signals": a_signal(external_id="tv-1"),
     "selections": a_selection(),
@@ -96,6 +112,7 @@ SAMPLES: dict[str, Message] = {
     "executions": an_execution(),
     "rejections": a_rejection(),
     "evidence": an_evidence(),
+    "control": a_control(),
 }
 SAMPLED: list[tuple[Topic[Any], Message]] = [(topic, SAMPLES[topic.name]) for topic in ALL_TOPICS]
 

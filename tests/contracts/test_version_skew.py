@@ -52,7 +52,8 @@ each_enum = pytest.mark.parametrize(
     ("topic", "message", "enum"), ENUMS, ids=[f"{t.name}-{e}" for t, _, e in ENUMS]
 )
 #: Enums that only tell what happened: their models know the default, so a reader goes on. On the others a stage acts.
-FOR_THE_RECORD = {"OrderStatus", "RejectionCode"}
+#: Nothing is decided on a control message either; the default of its state is the one that lets nothing through.
+FOR_THE_RECORD = {"OrderStatus", "RejectionCode", "ControlState"}
 
 
 def older() -> Codec:

@@ -8,17 +8,19 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection
+from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, Ticket
 from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.clock import MARKET_ZONE, Clock
 from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
 from kernel.domain.ids import derive_id
+from kernel.testing.builders import NOW
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
 from services.executor.core.order_life import Order
-from services.executor.core.orders import OrderRequest, request_hash, request_of
+from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
+from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Decide, Held
+from services.executor.ports import Arrival, Decide, Held, Judge, Open
 
 
 class Crash(Exception):
@@ -147,7 +149,10 @@ class FakeBroker:
 
 @dataclass
 class FakeOrders:
-    """Orders in a dict; `steps` is the ledger. `commits_to_lose` commits fail, `commits_to_doubt` happen and fail."""
+    """Orders in a dict; `steps` is the ledger. `commits_to_lose` commits fail, `commits_to_doubt` happen and fail.
+
+    Every decision is shown `book`; `redelivered` has the tickets that came again.
+    """
 
     orders: dict[str, Order] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -155,14 +160,30 @@ class FakeOrders:
     commits_to_doubt: int = 0
     trap: Callable[[str], None] = lambda _point: None
     before_change: Callable[[], None] = lambda: None
+    book: RiskBook = field(default_factory=RiskBook)
+    asked: list[AsOf] = field(default_factory=list)
+    redelivered: list[str] = field(default_factory=list)
 
-    async def begin(self, step: Step) -> Held:
-        known = self.orders.get(step.order.client_order_id)
-        if known is None:
-            return self._commit(step)
-        if request_hash(request_of(known.ticket)) != request_hash(request_of(step.order.ticket)):
+    async def time(self) -> datetime:
+        return NOW
+
+    async def known(self, ticket: Ticket, *, redelivered: bool) -> Arrival | None:
+        order = self.orders.get(client_order_id_of(ticket.meta.id))
+        if order is None:
+            return None
+        if request_hash(request_of(order.ticket)) != request_hash(request_of(ticket)):
             raise UnprocessableError("another content")
-        return Held(known, written=False)
+        self.redelivered += [ticket.meta.id] if redelivered else []
+        return Arrival(Held(order, written=False), traffic=len(self.redelivered))
+
+    async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> Held:
+        self.asked.append(as_of)
+        known = await self.known(ticket, redelivered=False)
+        return self._commit(decide(self.book)) if known is None else known.held
+
+    async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
+        self.asked.append(as_of)
+        return await self.change(order.client_order_id, lambda stored: decide(stored, self.book))
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         before_change, self.before_change = self.before_change, lambda: None

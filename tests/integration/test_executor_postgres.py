@@ -9,81 +9,32 @@ from typing import Any
 import psycopg
 import pytest
 
-from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection
-from kernel.contracts.origin import Origin
 from kernel.domain.errors import TransientError, UnprocessableError
 from kernel.runtime.health import Health
-from kernel.testing.builders import NOW, a_leg, a_ticket
+from kernel.testing.builders import NOW, a_ticket
 from kernel.testing.clock import FixedClock
 from kernel.testing.driver import RecordingPublisher
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
 from services.executor.core.gates import Facts, Limits, check
-from services.executor.core.order_life import Order
 from services.executor.core.orders import request_of
-from services.executor.core.steps import Step, Steps
 from services.executor.ports import Held
 from services.executor.replay import ExecutorReplay
-from tests.fakes.executor import FakeBroker, weekdays
+from tests.fakes.executor import FakeBroker
+from tests.fakes.executor_books import FACTS, LEG, STEPS, TICKET, acknowledge, as_of, begin, fill, known, rows
 from tests.fakes.params import PARAMS
 
 pytestmark = pytest.mark.integration
 
 S = OrderStatus
-STEPS = Steps(Origin("executor", "test", "test"))
-FACTS = Facts(now=NOW, calendar=weekdays(NOW.date()), clock_skew_s=None)
-LEG = a_leg(occ_symbol="SPY260612C00520000")
-TICKET = a_ticket(legs=(LEG,))
 #: BLUEPRINT's ledger query, to the letter.
 LEDGER_QUERY = (
     "SELECT ticker, action, contracts, notional, simulated_ts::text FROM dispatch_executions WHERE simulated_ts >"
     " NOW() - INTERVAL '30 minutes' ORDER BY simulated_ts DESC LIMIT 10"
 )
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, database_url)
-    opened = Database(database_url)
-    await opened.open()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def orders(database: Database) -> PostgresOrders:
-    return PostgresOrders(database, lambda: None)
-
-
-def first_step(ticket: Any = TICKET) -> Step:
-    return STEPS.begin(ticket, FACTS, None)
-
-
-async def acknowledge(orders: PostgresOrders, ticket: Any = TICKET) -> Held:
-    report = FakeBroker(FixedClock()).accept(request_of(ticket))
-    return await known(orders, ticket, lambda order: STEPS.report(order, report, NOW))
-
-
-async def fill(orders: PostgresOrders, contracts: int, ticket: Any = TICKET) -> Held:
-    broker = FakeBroker(FixedClock())
-    broker.accept(request_of(ticket))
-    report = broker.fill(request_of(ticket).client_order_id, contracts, "2.48")
-    return await known(orders, ticket, lambda order: STEPS.report(order, report, NOW))
-
-
-async def known(orders: PostgresOrders, ticket: Any, decide: Callable[[Order], Step | None]) -> Held:
-    held = await orders.change(request_of(ticket).client_order_id, decide)
-    assert held is not None
-    return held
-
-
-async def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
-    async with database.transaction() as connection:
-        cursor = await connection.execute(query.encode())
-        return await cursor.fetchall()
 
 
 async def reserve(database: Database, ticket_id: str) -> None:
@@ -103,8 +54,8 @@ async def reserve(database: Database, ticket_id: str) -> None:
 
 
 async def test_an_order_comes_back_as_it_was_written(orders: PostgresOrders) -> None:
-    written = await orders.begin(first_step())
-    again = await orders.begin(first_step())
+    written = await begin(orders)
+    again = await begin(orders)
     filled = await fill(orders, 3)
 
     assert written.written
@@ -116,7 +67,7 @@ async def test_an_order_comes_back_as_it_was_written(orders: PostgresOrders) -> 
 async def test_the_ledger_query_of_record_runs_as_it_stands(
     database: Database, orders: PostgresOrders
 ) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
     await acknowledge(orders)
     await fill(orders, 4)
 
@@ -133,7 +84,7 @@ async def test_the_ledger_query_of_record_runs_as_it_stands(
 async def test_every_step_is_one_ledger_row_and_its_messages_in_the_outbox(
     database: Database, orders: PostgresOrders
 ) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
     await acknowledge(orders)
     await fill(orders, 1)
     await fill(orders, 1)
@@ -151,7 +102,7 @@ async def test_every_step_is_one_ledger_row_and_its_messages_in_the_outbox(
 
 
 async def test_an_order_that_ended_is_not_unsettled(orders: PostgresOrders) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
     await fill(orders, 4)
 
     assert await orders.unsettled() == []
@@ -161,20 +112,20 @@ async def test_a_claimed_id_is_remembered_and_keeps_its_money(
     database: Database, orders: PostgresOrders
 ) -> None:
     await reserve(database, TICKET.meta.id)
-    await orders.begin(first_step())
+    await begin(orders)
 
     await known(orders, TICKET, lambda order: STEPS.claim(order, "the id is taken", NOW))
 
     (order,) = await orders.unsettled()
-    assert (order.status, order.id_claimed) == (S.UNKNOWN, True)
+    assert (order.status, order.current.id_claimed) == (S.UNKNOWN, True)
     assert await rows(database, "SELECT state FROM dispatch_reservations") == [("in_flight",)]
 
 
 async def test_a_ticket_of_other_content_under_the_same_id_is_refused(orders: PostgresOrders) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
 
     with pytest.raises(UnprocessableError):
-        await orders.begin(first_step(TICKET.model_copy(update={"contracts": 3})))
+        await begin(orders, TICKET.model_copy(update={"contracts": 3}))
 
 
 async def test_an_order_nobody_began_is_none(orders: PostgresOrders) -> None:
@@ -184,7 +135,7 @@ async def test_an_order_nobody_began_is_none(orders: PostgresOrders) -> None:
 async def test_the_reservation_moves_with_the_order(database: Database, orders: PostgresOrders) -> None:
     await reserve(database, TICKET.meta.id)
     states = []
-    for move in (lambda: orders.begin(first_step()), lambda: acknowledge(orders), lambda: fill(orders, 4)):
+    for move in (lambda: begin(orders), lambda: acknowledge(orders), lambda: fill(orders, 4)):
         await move()
         states += await rows(database, "SELECT state, release_reason FROM dispatch_reservations")
 
@@ -198,7 +149,7 @@ async def test_a_refused_ticket_frees_its_money_and_says_why_in_one_commit(
     late = Facts(now=TICKET.expires_at.replace(hour=19), calendar=FACTS.calendar, clock_skew_s=None)
     refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
 
-    await orders.begin(STEPS.begin(TICKET, late, refusal))
+    await orders.begin(TICKET, await as_of(orders), lambda _book: STEPS.begin(TICKET, late, refusal))
 
     assert await rows(database, "SELECT status FROM dispatch_orders") == [("REJECTED",)]
     assert await rows(database, "SELECT state FROM dispatch_reservations") == [("released",)]
@@ -212,7 +163,7 @@ async def test_a_refused_ticket_frees_its_money_and_says_why_in_one_commit(
 async def test_a_step_is_written_whole_or_not_at_all(database: Database, orders: PostgresOrders) -> None:
     """The ledger refuses the row: then order, outbox and reservation stay as they were."""
     await reserve(database, TICKET.meta.id)
-    await orders.begin(first_step())
+    await begin(orders)
     async with database.transaction() as connection:
         await connection.execute("UPDATE dispatch_executions SET sequence = 2")
 
@@ -227,7 +178,7 @@ async def test_a_step_is_written_whole_or_not_at_all(database: Database, orders:
 async def test_two_workers_that_begin_one_ticket_write_one_order(
     database: Database, orders: PostgresOrders
 ) -> None:
-    held = await asyncio.gather(*(orders.begin(first_step()) for _ in range(8)))
+    held = await asyncio.gather(*(begin(orders) for _ in range(8)))
 
     assert sum(h.written for h in held) == 1
     assert await rows(database, "SELECT count(*) FROM dispatch_executions") == [(1,)]
@@ -236,7 +187,7 @@ async def test_two_workers_that_begin_one_ticket_write_one_order(
 async def test_reports_that_race_make_one_step_each_way_forward(
     database: Database, orders: PostgresOrders
 ) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
 
     await asyncio.gather(*(fill(orders, n % 4 + 1) for n in range(16)))
 
@@ -257,7 +208,7 @@ def a_relay(database: Database, publisher: RecordingPublisher) -> OutboxRelay:
 async def test_the_relay_publishes_everything_once_in_order(
     database: Database, orders: PostgresOrders
 ) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
     await acknowledge(orders)
     await fill(orders, 4)
     publisher = RecordingPublisher()
@@ -275,7 +226,7 @@ async def test_every_decision_leaves_the_outbox_after_evidence_that_decides_it_a
 ) -> None:
     late = Facts(now=TICKET.expires_at, calendar=FACTS.calendar, clock_skew_s=0.25)
     refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
-    await orders.begin(first_step())
+    await begin(orders)
     await known(orders, TICKET, lambda order: STEPS.doubt(order, "time-out", NOW))
     await known(orders, TICKET, lambda order: STEPS.send_again(order, FACTS, None))
     await known(orders, TICKET, lambda order: STEPS.send_again(order, late, refusal))
@@ -305,7 +256,7 @@ def unsigned(message: Message) -> Message:
 async def test_what_the_log_did_not_take_is_published_again(
     database: Database, orders: PostgresOrders
 ) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
     publisher = RecordingPublisher()
     publisher.fails_with = TransientError("no acknowledgement")
     relay = a_relay(database, publisher)
@@ -319,7 +270,7 @@ async def test_what_the_log_did_not_take_is_published_again(
 async def test_only_rows_published_more_than_a_day_ago_are_deleted(
     database: Database, orders: PostgresOrders
 ) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
     await acknowledge(orders)
     await fill(orders, 4)
     relay = a_relay(database, RecordingPublisher())
@@ -335,7 +286,7 @@ async def test_only_rows_published_more_than_a_day_ago_are_deleted(
 
 
 async def test_rows_that_wait_are_kept_however_old(database: Database, orders: PostgresOrders) -> None:
-    await orders.begin(first_step())
+    await begin(orders)
     async with database.transaction() as connection:
         await connection.execute("UPDATE dispatch_outbox SET created_at = now() - interval '1 year'")
 
@@ -351,7 +302,7 @@ async def test_relays_of_several_workers_publish_each_message_once(
     relays = [a_relay(database, publisher) for _ in range(3)]
 
     async def work(ticket: Any) -> None:
-        await orders.begin(first_step(ticket))
+        await begin(orders, ticket)
         await acknowledge(orders, ticket)
         await fill(orders, 4, ticket)
 
@@ -373,7 +324,7 @@ async def test_a_committed_step_is_published_without_waiting_for_the_poll(databa
     relay = a_relay(database, publisher)
     orders = PostgresOrders(database, relay.kick)
     async with running(relay.run()):
-        await orders.begin(first_step())
+        await begin(orders)
         await eventually(lambda: len(publisher.published) == 2)
 
 
@@ -381,7 +332,7 @@ async def test_a_rejection_is_said_once_even_if_an_order_ends_so_twice(
     database: Database, orders: PostgresOrders
 ) -> None:
     """Closed by our own word, shown by the venue after all, and then rejected by it."""
-    await orders.begin(first_step())
+    await begin(orders)
     broker = FakeBroker(FixedClock())
     accepted = broker.accept(request_of(TICKET))
     rejected = broker.end(request_of(TICKET).client_order_id, S.REJECTED)

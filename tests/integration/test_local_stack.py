@@ -32,11 +32,12 @@ pytestmark = pytest.mark.integration
 # Servers only: a venue is "given", and no stage is asked for.
 SERVERS_ONLY = {"APCA_API_BASE_URL": "http://127.0.0.1:9"}
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from dispatch.stack.options import StackOptions
 from dispatch.stack.stack import LocalStack
 options = StackOptions(run_folder=Path(sys.argv[1]), stages=(), topic_prefix=sys.argv[2])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests are a shell's job in the background
 with LocalStack(options):
     print("up", flush=True)
     time.sleep(600)

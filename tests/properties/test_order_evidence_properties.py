@@ -1,6 +1,7 @@
 """What the gates saw is read back as it was, and answers as it did."""
 
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 
 from hypothesis import given
@@ -12,8 +13,7 @@ from kernel.domain.clock import MARKET_ZONE
 from kernel.testing.builders import NOW, a_leg, a_meta, a_ticket, an_idea
 from services.executor.core.evidence import evidence_of, seen_in
 from services.executor.core.gates import Facts, Limits, check
-from services.executor.core.order_life import Order
-from services.executor.core.orders import client_order_id_of
+from services.executor.core.order_life import Order, new_order
 
 instants = st.integers(-(10**12), 10**12).map(lambda us: NOW + timedelta(microseconds=us))
 zoned = instants | instants.map(lambda at: at.astimezone(MARKET_ZONE))
@@ -38,12 +38,7 @@ facts = st.builds(
 def an_order(status: OrderStatus, sequence: int, symbol: str = "SPY260612C00520000") -> Order:
     end = NOW + timedelta(days=1)
     ticket = a_ticket(legs=(a_leg(occ_symbol=symbol),), idea=an_idea(expires_at=end), expires_at=end)
-    return Order(
-        ticket=ticket,
-        client_order_id=client_order_id_of(ticket.meta.id),
-        status=status,
-        sequence=sequence,
-    )
+    return replace(new_order(ticket), status=status, sequence=sequence)
 
 
 @given(facts=facts, status=st.sampled_from(OrderStatus), sequence=st.integers(0, 10_000))

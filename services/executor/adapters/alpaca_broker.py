@@ -4,7 +4,6 @@ A POST is one attempt with a deadline: what is not a clear yes or no is Unanswer
 goes wrong with it is VenueUnavailable; only Alpaca's own code for "order not found" counts as an order's absence.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,12 +11,15 @@ from typing import Any
 from alpaca.common.exceptions import APIError
 
 from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
-from kernel.domain.errors import VenueUnavailable
+from kernel.contracts.parts import Action
+from kernel.domain.errors import OverBudget, VenueUnavailable
 from kernel.domain.money import plain
+from kernel.domain.rate_limit import Urgency
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
 from services.executor.core.orders import OrderRequest
 from services.executor.core.venue_reports import VenueReport, read_report
 
+_CLOSING = frozenset({Action.BUY_TO_CLOSE, Action.SELL_TO_CLOSE})
 _NOT_FOUND = (404, 40410000)
 _TOO_MANY_REQUESTS = 429
 #: The most that one listing returns, and how many listings a sweep may ask for.
@@ -34,12 +36,19 @@ class AlpacaBroker:
     async def submit(self, request: OrderRequest) -> Answer:
         """POST the order once."""
         try:
-            # The gateway's deadline is for each wait on the socket; this one is for the whole call.
-            async with asyncio.timeout(2 * self._gateway.deadline_s):
-                body = await self._gateway.call(self._gateway.trading.post, "/orders", order_fields(request))
+            body = await self._gateway.call(
+                self._gateway.trading.post,
+                "/orders",
+                order_fields(request),
+                urgency=_urgency_of(request),
+                # The gateway's deadline is for each wait on the socket; this one is for the whole call.
+                within_s=2 * self._gateway.deadline_s,
+            )
             return Accepted(_own_report(body, request))
         except VenueRefused as e:
             return read_refusal(e.status, e.code, e.reason)
+        except OverBudget as e:
+            return NotAccepted(str(e))
         except VenueUnavailable as e:
             return NotAccepted(str(e)) if _is_rate_limit(e) else Unanswered(str(e))
         except TimeoutError:
@@ -80,7 +89,9 @@ class AlpacaBroker:
     async def cancel(self, venue_order_id: str) -> None:
         """DELETE the order; that it cannot be cancelled any more is no failure."""
         try:
-            await self._gateway.call(self._gateway.trading.delete, f"/orders/{venue_order_id}")
+            await self._gateway.call(
+                self._gateway.trading.delete, f"/orders/{venue_order_id}", urgency=Urgency.EXIT
+            )
         except VenueRefused as e:
             if e.status not in (404, 422):
                 raise VenueUnavailable(str(e)) from e
@@ -111,6 +122,10 @@ def order_fields(request: OrderRequest) -> dict[str, str]:
         "order_class": "simple",
         "position_intent": request.intent.value,
     }
+
+
+def _urgency_of(request: OrderRequest) -> Urgency:
+    return Urgency.EXIT if request.intent in _CLOSING else Urgency.ENTRY
 
 
 def _own_report(body: object, request: OrderRequest) -> VenueReport:

@@ -1,25 +1,50 @@
 """Orders, ledger, outbox and reservation, written together: one transaction per step.
 
-The row lock makes `change` one after another per order, so `decide` always judges the order as it stands; the update
-repeats the sequence it was decided on, and the ledger's key refuses a second row for it.
+1. The row lock makes `change` one after another per order, so `decide` always judges the order as it stands; the
+   update repeats the sequence it was decided on, and the ledger's key refuses a second row for it.
+2. What may send an order (`begin`, `judge`) is decided one after another per account: two decisions never see the same
+   book. The account's lock is always taken before any row's.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from prometheus_client import Counter
+from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from kernel.adapters.postgres import Connection, Database
 from kernel.adapters.reservations import mark_at_venue, release
 from kernel.contracts.codec import Codec
-from kernel.contracts.messages import Evidence, Execution, Rejection
+from kernel.contracts.messages import Evidence, Execution, Rejection, Ticket
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
-from services.executor.adapters.rows import SELECT_ORDER, OrderRow, ledger_row, order_row, state_row
+from services.executor.adapters.postgres_book import (
+    ask_for_book,
+    count_premium,
+    count_redelivery,
+    database_time,
+    lock_account,
+    raise_equity_high,
+)
+from services.executor.adapters.rows import (
+    OF_ATTEMPT,
+    SELECT_ATTEMPTS,
+    SELECT_ORDER,
+    UPSERT_ATTEMPT,
+    AttemptRow,
+    OrderRow,
+    attempt_row,
+    ledger_row,
+    order_row,
+    state_row,
+)
 from services.executor.core.order_life import Order
-from services.executor.core.orders import request_hash, request_of
+from services.executor.core.orders import client_order_id_of, request_hash, request_of
+from services.executor.core.risk_book import AsOf
 from services.executor.core.steps import Reservation, Step, topic_of
-from services.executor.ports import Decide, Held
+from services.executor.ports import Arrival, Decide, Held, Judge, Open
 
 _log = get_logger()
 STEPS_WRITTEN = Counter("dispatch_order_steps_total", "Steps of orders written to the ledger.", ["status"])
@@ -32,34 +57,65 @@ class PostgresOrders:
         self._database = database
         self._on_commit = on_commit
         self._codec = Codec()
+        # Decisions of this process queue up here rather than at the account's lock, where each would hold a connection.
+        self._turn = asyncio.Lock()
 
-    async def begin(self, step: Step) -> Held:
-        """Write a ticket's first step, or return the order it has; see the port."""
+    async def time(self) -> datetime:
+        """Return the database's clock."""
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(_INSERT_ORDER, order_row(step.order, self._codec))
-            if cursor.rowcount == 1:
-                async with connection.pipeline():
-                    await self._write_outcome(connection, step)
-                held = Held(step.order, written=True)
-            else:
-                held = Held(await self._same(connection, step.order), written=False)
-        if held.written:
-            self._tell(held.order)
-        return held
+            return await database_time(connection)
+
+    async def known(self, ticket: Ticket, *, redelivered: bool) -> Arrival | None:
+        """Return the order a ticket has; see the port."""
+        async with self._database.transaction() as connection:
+            cursor = await _ask(connection, _FIND_ORDER, client_order_id_of(ticket.meta.id))
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            held = Held(await self._same(connection, row, ticket), written=False)
+            return Arrival(held, await count_redelivery(connection, ticket) if redelivered else 0)
+
+    async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> Held:
+        """Decide and write a ticket's first step, or return the order it has; see the port."""
+        async with self._turn, self._database.transaction() as connection:
+            async with connection.pipeline():
+                await lock_account(connection, ticket.account.account_id)
+                cursor = await _ask(connection, _LOCK_ORDER, client_order_id_of(ticket.meta.id))
+                reading = await ask_for_book(connection, ticket, as_of)
+            row = await cursor.fetchone()
+            if row is not None:
+                return Held(await self._same(connection, row, ticket), written=False)
+            step = decide(await reading.book())
+            if not await self._insert(connection, step):
+                # A worker of a revision that knows no account's lock was faster.
+                row = await _lock(connection, step.order.client_order_id)
+                assert row is not None, "the insert has just met it"
+                return Held(await self._same(connection, row, ticket), written=False)
+        self._tell(step.order)
+        return Held(step.order, written=True)
+
+    async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
+        """Lock the account and the order, decide, write; see the port."""
+        async with self._turn, self._database.transaction() as connection:
+            async with connection.pipeline():
+                await lock_account(connection, order.ticket.account.account_id)
+                cursor = await _ask(connection, _LOCK_ORDER, order.client_order_id)
+                reading = await ask_for_book(connection, order.ticket, as_of)
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            book = await reading.book()
+            held = await self._decided(connection, row, lambda stored: decide(stored, book))
+        return self._told(held)
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         """Lock, decide, write; see the port."""
         async with self._database.transaction() as connection:
-            row = await _lock(connection, client_order_id)
+            row = await (await _ask(connection, _LOCK_ATTEMPTED, client_order_id)).fetchone()
             if row is None:
                 return None
-            order = row.order(self._codec)
-            step = decide(order)
-            if step is None:
-                return Held(order, written=False)
-            await self._update(connection, order, step)
-        self._tell(step.order)
-        return Held(step.order, written=True)
+            held = await self._decided(connection, row, decide)
+        return self._told(held)
 
     async def unsettled(self) -> Sequence[Order]:
         """Return the orders that have not ended, oldest first."""
@@ -67,31 +123,60 @@ class PostgresOrders:
             self._database.transaction() as connection,
             connection.cursor(row_factory=class_row(OrderRow)) as cursor,
         ):
+            # One moment for an order and its attempts.
+            await cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await cursor.execute(
                 f"{SELECT_ORDER} WHERE status IN ('NEW', 'SENDING', 'UNKNOWN', 'ACKNOWLEDGED', 'PARTIALLY_FILLED')"
                 " ORDER BY created_at, client_order_id"
             )
-            return [row.order(self._codec) for row in await cursor.fetchall()]
+            rows = await cursor.fetchall()
+            attempts = await _attempts(connection, [row.client_order_id for row in rows])
+            return [row.order(self._codec, attempts[row.client_order_id]) for row in rows]
 
-    async def _same(self, connection: Connection, order: Order) -> Order:
-        row = await _lock(connection, order.client_order_id)
-        if row is None or row.request_hash != request_hash(request_of(order.ticket)):
-            msg = f"ticket {order.ticket.meta.id} was executed before with another content"
+    async def _same(self, connection: Connection, row: OrderRow, ticket: Ticket) -> Order:
+        if row.request_hash != request_hash(request_of(ticket)):
+            msg = f"ticket {ticket.meta.id} was executed before with another content"
             raise UnprocessableError(msg)
-        return row.order(self._codec)
+        return await self._whole(connection, row)
+
+    async def _whole(self, connection: Connection, row: OrderRow) -> Order:
+        # Read after the order's row is locked: a subquery of the locking statement could be older than the row.
+        attempts = await _attempts(connection, [row.client_order_id])
+        return row.order(self._codec, attempts[row.client_order_id])
+
+    async def _insert(self, connection: Connection, step: Step) -> bool:
+        cursor = await connection.execute(_INSERT_ORDER, order_row(step, self._codec))
+        if cursor.rowcount != 1:
+            return False
+        async with connection.pipeline():
+            await _write_attempts(connection, None, step.order)
+            await self._write_outcome(connection, None, step)
+        return True
+
+    async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> Held:
+        order = await self._whole(connection, row)
+        step = decide(order)
+        if step is None:
+            return Held(order, written=False)
+        await self._update(connection, order, step)
+        return Held(step.order, written=True)
 
     async def _update(self, connection: Connection, before: Order, step: Step) -> None:
         async with connection.pipeline():  # one round trip for all of them
             cursor = await connection.execute(
                 _UPDATE_ORDER, {**state_row(step.order), "before": before.sequence}
             )
-            await self._write_outcome(connection, step)
+            await _write_attempts(connection, before, step.order)
+            await self._write_outcome(connection, before, step)
         if cursor.rowcount != 1:
             msg = f"order {before.client_order_id} changed under its lock"
             raise InvariantBroken(msg)
 
-    async def _write_outcome(self, connection: Connection, step: Step) -> None:
+    async def _write_outcome(self, connection: Connection, before: Order | None, step: Step) -> None:
         await connection.execute(_INSERT_EXECUTION, ledger_row(step))
+        await count_premium(connection, before, step.order)
+        if step.equity_high_usd is not None:
+            await raise_equity_high(connection, step.order.ticket.account.account_id, step.equity_high_usd)
         for message in step.messages:
             await connection.execute(_INSERT_OUTBOX, self._outbox_row(message))
         ticket_id = step.order.ticket.meta.id
@@ -106,6 +191,11 @@ class PostgresOrders:
     def _outbox_row(self, message: Evidence | Execution | Rejection) -> tuple[object, ...]:
         topic = topic_of(message)
         return message.meta.id, topic.name, topic.key(message), self._codec.encode(topic, message)
+
+    def _told(self, held: Held) -> Held:
+        if held.written:
+            self._tell(held.order)
+        return held
 
     def _tell(self, order: Order) -> None:
         self._on_commit()
@@ -122,20 +212,47 @@ class PostgresOrders:
             )
 
 
+async def _attempts(connection: Connection, order_ids: Sequence[str]) -> Mapping[str, Sequence[AttemptRow]]:
+    found: dict[str, list[AttemptRow]] = {order_id: [] for order_id in order_ids}
+    async with connection.cursor(row_factory=class_row(AttemptRow)) as cursor:
+        await cursor.execute(
+            f"{SELECT_ATTEMPTS} WHERE order_id = ANY(%s) ORDER BY order_id, number", (list(order_ids),)
+        )
+        for row in await cursor.fetchall():
+            found[row.order_id].append(row)
+    return found
+
+
+async def _write_attempts(connection: Connection, before: Order | None, after: Order) -> None:
+    """Write what has changed, earlier attempts first: one that works must end before the next may."""
+    known = () if before is None else before.attempts
+    for attempt in after.attempts:
+        if attempt not in known:
+            await connection.execute(UPSERT_ATTEMPT, attempt_row(after, attempt))
+
+
 async def _lock(connection: Connection, client_order_id: str) -> OrderRow | None:
-    async with connection.cursor(row_factory=class_row(OrderRow)) as cursor:
-        await cursor.execute(f"{SELECT_ORDER} WHERE client_order_id = %s FOR UPDATE", (client_order_id,))
-        return await cursor.fetchone()
+    return await (await _ask(connection, _LOCK_ORDER, client_order_id)).fetchone()
 
 
+async def _ask(connection: Connection, query: str, client_order_id: str) -> AsyncCursor[OrderRow]:
+    cursor = connection.cursor(row_factory=class_row(OrderRow))
+    await cursor.execute(query.encode(), (client_order_id,))
+    return cursor
+
+
+_FIND_ORDER = f"{SELECT_ORDER} WHERE client_order_id = %s"
+_LOCK_ORDER = f"{_FIND_ORDER} FOR UPDATE"
+_LOCK_ATTEMPTED = f"{SELECT_ORDER} {OF_ATTEMPT} FOR UPDATE"
 _INSERT_ORDER = """
     INSERT INTO dispatch_orders
         (client_order_id, ticket_id, signal_id, account_id, ticket, request_hash, status, sequence, venue_order_id,
-         contracts, filled_contracts, average_fill_price, venue_at, reason, id_claimed, expires_at)
+         contracts, filled_contracts, average_fill_price, venue_at, reason, id_claimed, expires_at, price_ceiling,
+         market_day)
     VALUES
         (%(client_order_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s, %(ticket)s, %(request_hash)s, %(status)s,
          %(sequence)s, %(venue_order_id)s, %(contracts)s, %(filled_contracts)s, %(average_fill_price)s, %(venue_at)s,
-         %(reason)s, %(id_claimed)s, %(expires_at)s)
+         %(reason)s, %(id_claimed)s, %(expires_at)s, %(price_ceiling)s, %(market_day)s)
     ON CONFLICT DO NOTHING
 """
 _UPDATE_ORDER = """
@@ -149,12 +266,13 @@ _INSERT_EXECUTION = """
     INSERT INTO dispatch_executions
         (client_order_id, sequence, execution_id, ticket_id, signal_id, account_id, venue_order_id, ticker, occ_symbol,
          action, strategy, direction, tier, status, contracts, filled_contracts, price, notional, mid, spread_pct,
-         total_risk_usd, score, reason, market_ts, venue_ts)
+         total_risk_usd, score, reason, code, attempt, slippage, market_ts, venue_ts)
     VALUES
         (%(client_order_id)s, %(sequence)s, %(execution_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s,
          %(venue_order_id)s, %(ticker)s, %(occ_symbol)s, %(action)s, %(strategy)s, %(direction)s, %(tier)s, %(status)s,
          %(contracts)s, %(filled_contracts)s, %(price)s, %(notional)s, %(mid)s, %(spread_pct)s, %(total_risk_usd)s,
-         %(score)s, %(reason)s, %(market_ts)s, %(venue_ts)s)
+         %(score)s, %(reason)s, %(code)s, %(attempt)s, %(slippage)s,
+         %(market_ts)s, %(venue_ts)s)
 """
 # A message id is derived, so a second message of the same id is the same message: said once is enough.
 _INSERT_OUTBOX = """

@@ -21,13 +21,26 @@ from kernel.contracts.messages import (
     Ticket,
 )
 from kernel.contracts.origin import Origin
+from kernel.contracts.parts import Side
 from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS, Topic
 from kernel.domain.money import CONTRACT_MULTIPLIER
+from services.executor.core.attempts import request_of_attempt
 from services.executor.core.evidence import evidence_of
 from services.executor.core.gates import Facts, Refusal, is_expired
-from services.executor.core.order_life import UNANSWERED, WORKING, Order, advance, apply, new_order
-from services.executor.core.orders import is_ours, request_of
+from services.executor.core.order_life import (
+    UNANSWERED,
+    WORKING,
+    Order,
+    advance,
+    apply,
+    begin_attempt,
+    new_order,
+    plan_anew,
+    send_attempt,
+)
+from services.executor.core.orders import is_ours
 from services.executor.core.venue_reports import VenueReport
+from services.executor.core.walking import slippage_usd
 
 
 class Reservation(StrEnum):
@@ -40,11 +53,20 @@ class Reservation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An order after a step, the messages to publish, in this order, and the market time of the step."""
+    """An order after a step, the messages to publish, in this order, and the market time of the step.
+
+    `equity_high_usd` is the account's highest equity where the step's facts have raised it.
+    """
 
     order: Order
     messages: tuple[Evidence | Execution | Rejection, ...]
     at: datetime
+    equity_high_usd: Decimal | None = None
+
+    @property
+    def code(self) -> RejectionCode | None:
+        """Why the order was refused, if this step refuses it."""
+        return next((m.code for m in self.messages if isinstance(m, Rejection)), None)
 
     @property
     def reservation(self) -> Reservation:
@@ -74,28 +96,53 @@ class Steps:
 
     def claim(self, order: Order, reason: str, now: datetime) -> Step | None:
         """Return the step of an order whose id the venue calls taken; None if that is known, or its order is."""
-        if order.status not in UNANSWERED or order.id_claimed:
+        if order.current.status not in UNANSWERED or order.current.id_claimed:
             return None
-        return self.doubt(replace(order, id_claimed=True), reason, now)
+        return self._step(advance(order, OrderStatus.UNKNOWN, reason, claimed=True), now)
 
     def refuse(self, order: Order, refusal: Refusal, now: datetime) -> Step:
         """Return the step of an order the venue does not have and will not be sent."""
         return self._step(advance(order, OrderStatus.REJECTED, refusal.message), now, refusal)
 
-    def report(self, order: Order, report: VenueReport, now: datetime) -> Step | None:
+    def report(self, order: Order, report: VenueReport, now: datetime, why: str | None = None) -> Step | None:
         """Return the step that the order found at the venue under our id leads to; None if it brings nothing new."""
-        if order.venue_order_id is None and not is_ours(request_of(order.ticket), report):
-            return self.refuse(order, _id_taken(report), now) if order.status in UNANSWERED else None
-        return self.accept(order, report, now)
+        attempt = order.attempt_under(report.client_order_id)
+        if attempt is None:
+            return None
+        if attempt.venue_order_id is None and not is_ours(request_of_attempt(order.ticket, attempt), report):
+            first_in_doubt = attempt.number == 1 and order.status in UNANSWERED
+            return self.refuse(order, _id_taken(report), now) if first_in_doubt else None
+        return self.accept(order, report, now, why)
 
-    def accept(self, order: Order, report: VenueReport, now: datetime) -> Step | None:
-        """Return the step that the venue's answer to our own request leads to; None if it brings nothing new."""
+    def accept(self, order: Order, report: VenueReport, now: datetime, why: str | None = None) -> Step | None:
+        """Return the step that the venue's answer to our own request leads to; None if it brings nothing new.
+
+        `why` is what we cancelled for, if we did.
+        """
         moved = apply(order, report)
         if moved is None:
             return None
         if moved.status is OrderStatus.CANCELED and is_expired(order.ticket, now):
-            moved = replace(moved, reason="cancelled after the ticket had expired")
+            why = "cancelled after the ticket had expired"
+        if moved.status is OrderStatus.CANCELED and why is not None:
+            moved = replace(moved, reason=why)
         return self._step(moved, now, _refusal_of(moved))
+
+    def begin_attempt(self, order: Order, limit: Decimal, why: str, now: datetime, *, replaces: bool) -> Step:
+        """Return the intent of the next attempt at `limit`, committed before the venue hears of it."""
+        return self._step(begin_attempt(order, limit, now, why, replaces=replaces), now)
+
+    def plan_anew(self, order: Order, why: str, now: datetime) -> Step:
+        """Return the step of an attempt the venue did not make by replacing: cancel, and send it after that."""
+        return self._step(plan_anew(order, why), now)
+
+    def send_attempt(self, order: Order, now: datetime) -> Step:
+        """Return the step of an attempt that is sent now, for what is left; all attempts before it have ended."""
+        return self._step(send_attempt(order), now)
+
+    def abandon_attempt(self, order: Order, why: str, now: datetime) -> Step:
+        """Return the step of an attempt after the first that the venue does not have and will not be sent."""
+        return self._step(advance(order, OrderStatus.REJECTED, why), now)
 
     def _gated(self, order: Order, facts: Facts, refusal: Refusal | None) -> Step:
         if refusal is None:
@@ -124,12 +171,14 @@ class Steps:
             legs=ticket.legs,
             contracts=ticket.contracts,
             filled_contracts=order.filled_contracts,
-            limit_price=ticket.limit_price,
+            limit_price=order.current.limit_price,
             average_fill_price=order.average_fill_price,
             notional_usd=notional_usd(order),
             venue_at=order.venue_at,
             reason=order.reason,
             decision_mid=ticket.mid,
+            attempt=order.current.number,
+            slippage_usd=slippage_of(order),
         )
 
     def _rejection(self, order: Order, refusal: Refusal, now: datetime) -> Rejection:
@@ -162,7 +211,15 @@ def notional_usd(order: Order) -> Decimal:
         return order.filled_contracts * order.average_fill_price * CONTRACT_MULTIPLIER
     if order.ended:
         return Decimal(0)
-    return order.ticket.contracts * order.ticket.limit_price * CONTRACT_MULTIPLIER
+    return order.ticket.contracts * order.current.limit_price * CONTRACT_MULTIPLIER
+
+
+def slippage_of(order: Order) -> Decimal | None:
+    """Return what the fills cost beyond the decision's mid, USD; None before the first fill."""
+    price, mid = order.average_fill_price, order.ticket.mid
+    if order.ticket.legs[0].side is Side.SELL and len(order.ticket.legs) == 1:
+        price, mid = None if price is None else -price, -mid
+    return slippage_usd(price, mid, order.filled_contracts)
 
 
 def _refusal_of(order: Order) -> Refusal | None:

@@ -26,7 +26,10 @@ _ENDINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueReport:
-    """An order as the venue's REST API shows it. Prices are USD per share; `word` is the venue's own status."""
+    """An order as the venue's REST API shows it. Prices are USD per share; `word` is the venue's own status.
+
+    `replaces` is the venue's id of the order it replaced; what that one filled is in its figures too.
+    """
 
     client_order_id: str
     venue_order_id: str
@@ -39,6 +42,7 @@ class VenueReport:
     filled_contracts: int
     average_fill_price: Decimal | None
     updated_at: datetime
+    replaces: str | None = None
 
 
 def read_report(order: object) -> VenueReport:
@@ -62,6 +66,7 @@ def read_report(order: object) -> VenueReport:
         filled_contracts=filled,
         average_fill_price=_average_price(order) if filled else None,
         updated_at=require_utc(datetime.fromisoformat(_text(order, "updated_at"))),
+        replaces=None if order.get("replaces") is None else _text(order, "replaces"),
     )
 
 

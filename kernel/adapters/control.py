@@ -1,0 +1,210 @@
+"""The switch of `kernel.domain.control` in Postgres: read, changed and announced, and the lock that orders hold it by.
+
+1. A change, its row of history and its message in the outbox are one transaction, serialised by the switch's row.
+2. An order is sent inside `held`, which reads the switch after it has taken the shared lock; so once a change is
+   committed and `drained` says yes, nothing that the new state forbids is on its way or will be.
+3. A holder that stands still loses its lock when the server ends its idle transaction. It must not send after that:
+   see `Lease`.
+4. No row, no trading: a switch that is missing reads as HALTED.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+
+from kernel.adapters.postgres import Connection, Database
+from kernel.contracts.codec import Codec
+from kernel.contracts.messages import Control
+from kernel.contracts.origin import Origin
+from kernel.contracts.topics import CONTROL
+from kernel.domain.control import EVERYTHING, ControlState, Switch
+from kernel.domain.errors import DatabaseUnavailable
+
+#: Any fixed number: the advisory lock of the switch. Orders on their way share it, `drained` takes it alone.
+_LOCK = 5_319_089
+Change = Callable[[Switch, datetime], Switch]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to send one order as the switch stands; it ends before the server could take the lock away."""
+
+    switch: Switch
+    ends_at_s: float
+    monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def over(self) -> bool:
+        """Whether it is too late to begin to send."""
+        return self.monotonic() >= self.ends_at_s
+
+
+async def read_switch(connection: Connection, scope: str = EVERYTHING) -> Switch:
+    """Return the switch as the transaction sees it; HALTED where there is none."""
+    return await _read(connection, scope, "")
+
+
+async def change_switch(
+    connection: Connection, change: Change, origin: Origin, scope: str = EVERYTHING
+) -> Switch:
+    """Lock the switch, let `change` see it and the present, write and announce what it returns, unless it is the same.
+
+    Returns the switch as it stands then. The outbox's relay is to be told after the commit.
+    """
+    await connection.execute(_MAKE, {"scope": scope})
+    before = await _read(connection, scope, "FOR UPDATE")
+    after = change(before, await _now(connection))
+    if after is not before:
+        message = announcement(after, origin)
+        payload = Codec().encode(CONTROL, message)
+        async with connection.pipeline():
+            await connection.execute(_UPDATE, _row(after))
+            await connection.execute(_HISTORY, _row(after))
+            await connection.execute(
+                "INSERT INTO dispatch_outbox (message_id, topic, key, payload) VALUES (%s, %s, %s, %s)",
+                (message.meta.id, CONTROL.name, CONTROL.key(message), payload),
+            )
+    return after
+
+
+@asynccontextmanager
+async def held(database: Database, *, lease_s: float, idle_s: float) -> AsyncIterator[Lease]:
+    """Yield the right to send as the switch stands; no change of it can be drained before the block ends.
+
+    `lease_s`: how long sending may be begun; `idle_s`, longer than that and the sending itself: when the server takes
+    the lock from a holder that stands still. Raises DatabaseUnavailable, before the block only: what happened in it
+    counts even if the connection was lost meanwhile.
+    """
+    ends_at_s, entered = time.monotonic() + lease_s, False
+    try:
+        async with database.transaction() as connection:
+            switch = await _hold(connection, idle_s)
+            entered = True
+            yield Lease(switch, ends_at_s)
+    except DatabaseUnavailable:
+        if not entered:
+            raise
+
+
+async def drained(database: Database, patience_s: float) -> bool:
+    """Wait until no order is on its way that was let through before; returns whether that was so within `patience_s`."""
+    try:
+        async with database.transaction() as connection:
+            await connection.execute(
+                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
+                (f"{patience_s * 1000:.0f}ms",),
+            )
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    except DatabaseUnavailable as e:
+        if isinstance(e.__cause__, psycopg.errors.LockNotAvailable):
+            return False
+        raise
+    return True
+
+
+def announcement(switch: Switch, origin: Origin) -> Control:
+    """Return the message that tells of a change. Its time is the database's: the venue may be away."""
+    cause = f"control:{switch.scope}:{switch.version}:{switch.since.isoformat()}"
+    return Control(
+        meta=origin.root_meta(cause, "control", switch.since),
+        scope=switch.scope,
+        state=switch.state,
+        reason=switch.reason,
+        changed_by=switch.by,
+        version=switch.version,
+        cancel_orders=switch.cancel_orders,
+    )
+
+
+async def _hold(connection: Connection, idle_s: float) -> Switch:
+    async with connection.pipeline():
+        await connection.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, true)", (f"{idle_s * 1000:.0f}ms",)
+        )
+        tried = await connection.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", (_LOCK,))
+        switch = await _read(connection, EVERYTHING, "")
+    if await tried.fetchone() == (True,):
+        return switch
+    # Somebody waits for the orders on their way: the change is committed, so what it forbids need not wait with it.
+    if switch.state is ControlState.HALTED:
+        return switch
+    await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_LOCK,))
+    return await read_switch(connection)
+
+
+async def _read(connection: Connection, scope: str, lock: str) -> Switch:
+    cursor = await connection.execute(f"{_SELECT} {lock}".encode(), (scope,))
+    row = await cursor.fetchone()
+    if row is None:
+        return _missing(scope)
+    state, reason, by, since, version, counts_from, cancel_orders = row
+    return Switch(
+        scope=scope,
+        state=ControlState(state),
+        reason=reason,
+        by=by,
+        since=since,
+        version=version,
+        counts_from=counts_from,
+        cancel_orders=cancel_orders,
+    )
+
+
+async def _now(connection: Connection) -> datetime:
+    cursor = await connection.execute("SELECT clock_timestamp()")
+    row = await cursor.fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
+def _missing(scope: str) -> Switch:
+    epoch = datetime.fromtimestamp(0, UTC)
+    return Switch(
+        scope=scope,
+        state=ControlState.HALTED,
+        reason="the switch is missing in the database",
+        by="nobody",
+        since=epoch,
+        version=0,
+        counts_from=epoch,
+    )
+
+
+def _row(switch: Switch) -> dict[str, object]:
+    return {
+        "scope": switch.scope,
+        "state": switch.state.value,
+        "reason": switch.reason,
+        "changed_by": switch.by,
+        "since": switch.since,
+        "version": switch.version,
+        "counts_from": switch.counts_from,
+        "cancel_orders": switch.cancel_orders,
+    }
+
+
+_SELECT = (
+    "SELECT state, reason, changed_by, since, version, counts_from, cancel_orders"
+    " FROM dispatch_control WHERE scope = %s"
+)
+# A row that was deleted comes back as what its absence meant.
+_MAKE = """
+    INSERT INTO dispatch_control (scope, state, reason, changed_by, since, version, counts_from)
+    VALUES (%(scope)s, 'HALTED', 'the switch was missing in the database', 'nobody', now(), 1, now())
+    ON CONFLICT DO NOTHING
+"""
+_UPDATE = """
+    UPDATE dispatch_control
+    SET state = %(state)s, reason = %(reason)s, changed_by = %(changed_by)s, since = %(since)s, version = %(version)s,
+        counts_from = %(counts_from)s, cancel_orders = %(cancel_orders)s
+    WHERE scope = %(scope)s
+"""
+_HISTORY = """
+    INSERT INTO dispatch_control_history (scope, version, state, reason, changed_by, since, cancel_orders)
+    VALUES (%(scope)s, %(version)s, %(state)s, %(reason)s, %(changed_by)s, %(since)s, %(cancel_orders)s)
+"""
