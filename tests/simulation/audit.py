@@ -121,7 +121,7 @@ class Audit:
         for execution in self._of(EXECUTIONS):
             told[execution.client_order_id].setdefault(execution.sequence, execution)
         for client_order_id, order in self._tables.orders.items():
-            steps = self._tables.ledger[client_order_id]
+            steps = [row.step for row in self._tables.ledger[client_order_id]]
             whole = list(range(1, order.sequence + 1))
             if [step.order.sequence for step in steps] != whole:
                 yield f"a ledger without gaps: {client_order_id} has {[s.order.sequence for s in steps]}"
@@ -134,8 +134,8 @@ class Audit:
     def _started_well(self, order: Order) -> Iterator[str]:
         """No request goes out before its intent is committed: whatever was sent has a SENDING step."""
         sent = order.client_order_id in self._outside.venue.posts
-        steps = self._tables.ledger[order.client_order_id]
-        if sent and not any(step.order.status is OrderStatus.SENDING for step in steps):
+        rows = self._tables.ledger[order.client_order_id]
+        if sent and not any(row.step.order.status is OrderStatus.SENDING for row in rows):
             yield f"intent before request: {order.client_order_id} was sent and never meant to be"
 
     def _venue(self) -> Iterator[str]:

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -24,6 +24,7 @@ from kernel.stream.stage import Emissions
 from services.executor.adapters.alpaca_broker import AlpacaBroker
 from services.executor.core import order_life
 from services.executor.core.answers import Answer, Unanswered
+from services.executor.core.attempts import Attempt
 from services.executor.core.gates import Refusal
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
@@ -100,7 +101,7 @@ async def _the_new_answer(self: ModelDecisions, signal_id: str, emissions: Emiss
     return emissions
 
 
-async def _no_lock(self: ModelOrders, transaction: Transaction, client_order_id: str) -> None:
+async def _no_lock(self: ModelOrders, transaction: Transaction, key: Hashable) -> None:
     await transaction.statement()
 
 
@@ -115,8 +116,8 @@ async def _no_sweep(self: OrderTracker) -> None:
     return None
 
 
-def _never_back_to_life(order: Order, report: VenueReport) -> bool:
-    return not order.ended and _is_news(order, report)
+def _never_back_to_life(attempt: Attempt, report: VenueReport) -> bool:
+    return attempt.status not in order_life.ENDED and _is_news(attempt, report)
 
 
 _is_news = order_life._is_news
@@ -125,8 +126,13 @@ _is_news = order_life._is_news
 async def _cancelled_because_asked(self: OrderTracker, order: Order) -> None:
     assert order.venue_order_id is not None
     await self._broker.cancel(order.venue_order_id)
-    moved = replace(order, status=OrderStatus.CANCELED, sequence=order.sequence + 1)
-    await self._orders.change(order.client_order_id, lambda _: self._steps._step(moved, self._clock.now()))
+    ended = replace(
+        order,
+        status=OrderStatus.CANCELED,
+        sequence=order.sequence + 1,
+        attempts=(*order.attempts[:-1], replace(order.current, status=OrderStatus.CANCELED)),
+    )
+    await self._orders.change(order.client_order_id, lambda _: self._steps._step(ended, self._clock.now()))
 
 
 def _ids_by_chance() -> Any:

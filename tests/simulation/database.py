@@ -12,8 +12,10 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from kernel.domain.errors import DatabaseUnavailable
+from kernel.testing.builders import NOW
 from tests.simulation.link import Link, Lost
 from tests.simulation.loop import OWNER, Incarnation, SimulatedLoop
 
@@ -57,6 +59,10 @@ class ModelDatabase:
             raise DatabaseUnavailable(str(e)) from e
         finally:
             self._loop.at(1e-6, self.hang_up, backend)
+
+    def now(self) -> datetime:
+        """Return the server's clock."""
+        return NOW + timedelta(seconds=self._loop.time())
 
     def connect(self, idle_limit_s: float | None = None) -> Backend:
         """Open a connection; the server ends one that is silent for longer than `idle_limit_s`."""
@@ -162,10 +168,17 @@ class Transaction:
     async def lock(self, key: Hashable, *, shared: bool = False) -> None:
         """Wait for a lock."""
         await self._database.link.ask(lambda: self._database.lock(self.backend, key, shared=shared))
+        self.check()
 
     async def statement(self) -> None:
         """Take the time of a round trip."""
         await self._database.link.ask(lambda: self._database.spoken(self.backend))
+        self.check()
+
+    def check(self) -> None:
+        """Raise Lost where the connection has gone: what is read now may be what others wrote since."""
+        if self.backend.gone:
+            raise Lost("the connection was closed by the server")
 
     def stage(self, write: Callable[[], None]) -> None:
         """Write with the commit."""

@@ -13,6 +13,7 @@ from kernel.adapters.alpaca import VenueRefused
 from kernel.domain.calendar import TradingCalendar
 from kernel.domain.errors import VenueUnavailable
 from kernel.domain.options import Right
+from kernel.domain.rate_limit import Urgency
 from kernel.runtime.clock import VenueClock
 from services.selector.core.chain import Chain
 from tests.fakes.chains import Row, a_calendar, a_chain
@@ -56,11 +57,21 @@ class ModelGateway:
         self._link = link
         self._venue = venue
 
-    async def call(self, function: Callable[..., _Request], *args: Any, **kwargs: Any) -> Any:
-        """Ask the venue once."""
+    async def call(
+        self,
+        function: Callable[..., _Request],
+        *args: Any,
+        urgency: Urgency = Urgency.READ,
+        within_s: float | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Ask the venue once; as AlpacaGateway.call without a budget."""
         request = function(*args, **kwargs)
         try:
-            body, venue_now = await self._link.ask(lambda: (self._venue.answer(*request), self._venue.now()))
+            async with asyncio.timeout(within_s):
+                body, venue_now = await self._link.ask(
+                    lambda: (self._venue.answer(*request), self._venue.now())
+                )
         except Lost as e:
             raise VenueUnavailable(str(e)) from e
         except VenueSaysNoError as e:

@@ -5,13 +5,16 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import OrderStatus, Signal
+from kernel.domain.control import EVERYTHING, ControlState, Switch
 from kernel.domain.errors import InvariantBroken
 from kernel.stream.stage import Emission, Emissions
+from kernel.testing.builders import NOW
 from services.executor.core.order_life import Order
 from services.executor.core.steps import Step
 from services.signals.ports import KeptAlert
@@ -43,6 +46,25 @@ class OutboxRow:
     published: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A step as it was written; `at` is the database's time."""
+
+    at: datetime
+    step: Step
+
+
+ACTIVE = Switch(
+    scope=EVERYTHING,
+    state=ControlState.ACTIVE,
+    reason="the first start",
+    by="nobody",
+    since=NOW,
+    version=1,
+    counts_from=NOW,
+)
+
+
 @dataclass
 class Tables:
     """Everything committed."""
@@ -51,7 +73,14 @@ class Tables:
     decisions: dict[tuple[str, str], Emissions] = field(default_factory=dict)
     reservations: dict[str, HeldMoney] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
-    ledger: dict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
+    ledger: dict[str, list["LedgerRow"]] = field(default_factory=lambda: defaultdict(list))
+    #: The id of the order that each attempt's id belongs to.
+    order_of_attempt: dict[str, str] = field(default_factory=dict)
+    redeliveries: list[datetime] = field(default_factory=list)
+    day_premiums_usd: dict[date, Decimal] = field(default_factory=dict)
+    #: The highest equity a decision has seen, and when.
+    equity_high: tuple[Decimal, datetime] | None = None
+    switch: Switch = ACTIVE
     #: By a number given out when the row was staged, which need not be the order of the commits.
     outbox: dict[int, OutboxRow] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
@@ -164,6 +193,7 @@ class _LockedBudget:
         self._answers = answers
 
     async def recall(self, selection_id: str) -> Emissions | None:
+        self._transaction.check()
         return self._answers.recall(selection_id)
 
     async def in_flight(self, now: datetime) -> Sequence[Reservation]:
@@ -190,6 +220,7 @@ class _LockedBudget:
         self._transaction.stage(lambda: _insert(self._tables.reservations, reservation.ticket_id, held))
 
     async def record(self, selection_id: str, emissions: Emissions) -> None:
+        self._transaction.check()
         if self._answers.recall(selection_id) is not None:
             raise InvariantBroken(f"selection {selection_id} was answered by another worker under the lock")
         self._answers.stage(self._transaction, selection_id, emissions)

@@ -31,6 +31,8 @@ from tests.simulation.venue import ModelVenue, Moods
 TROUBLE_S = 40.0
 _CALM_MOST_S = 400.0
 _WORKERS = {"signals": 1, "selector": 2, "sizer": 2, "executor": 2}
+#: How often a venue is as bad as can be: half of all that is asked comes far too late, and much of it is refused.
+_STORMS = 0.15
 _UNDERLYINGS = ("SPY", "QQQ", "IWM", "DIA", "GLD", "NONE")
 
 
@@ -68,6 +70,9 @@ class World:
         self._operators: list[asyncio.Task[None]] = []
         self._weathers = {name: self._weather() for name in ("log", "database", "venue")}
         self.outside = self._outside(seed)
+        if self._rng.random() < _STORMS:
+            self._weathers["venue"].late, self._weathers["venue"].late_s = 0.5, 14.0
+            self.outside.venue.moods.refuse = 0.4
         self.machines = [
             Machine(self.outside, stage, n + 1, self._rng, self._died)
             for stage, count in _WORKERS.items()
