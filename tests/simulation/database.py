@@ -30,6 +30,7 @@ class Backend:
     staged: list[Callable[[], None]] = field(default_factory=list)
     gone: bool = False
     spoke_s: float = 0.0
+    began_at: datetime | None = None
 
 
 @dataclass(eq=False)
@@ -99,11 +100,14 @@ class ModelDatabase:
             write()
         self.hang_up(backend)
 
-    def spoken(self, backend: Backend) -> None:
-        """Note a statement; raises Lost on a connection that is no more."""
+    def spoken(self, backend: Backend) -> datetime:
+        """Note a statement and return the server's clock; raises Lost on a connection that is no more."""
         if backend.gone:
             raise Lost("the connection was closed by the server")
         backend.spoke_s = self._loop.time()
+        now = self.now()
+        backend.began_at = backend.began_at or now
+        return now
 
     def hang_up(self, backend: Backend) -> None:
         """End a connection: nothing of it is written any more, its locks are free."""
@@ -174,6 +178,17 @@ class Transaction:
         """Take the time of a round trip."""
         await self._database.link.ask(lambda: self._database.spoken(self.backend))
         self.check()
+
+    async def clock(self) -> datetime:
+        """Return the server's clock as it answers."""
+        now: datetime = await self._database.link.ask(lambda: self._database.spoken(self.backend))
+        return now
+
+    @property
+    def began_at(self) -> datetime:
+        """What now() says in this transaction: when its first statement came in."""
+        assert self.backend.began_at is not None, "there was no statement yet"
+        return self.backend.began_at
 
     def check(self) -> None:
         """Raise Lost where the connection has gone: what is read now may be what others wrote since."""

@@ -51,8 +51,7 @@ class ModelOrders:
     async def time(self) -> datetime:
         """Return the database's clock."""
         async with self._database.transaction() as transaction:
-            await transaction.statement()
-            return self._database.now()
+            return await transaction.clock()
 
     async def known(self, ticket: Ticket, *, redelivered: bool) -> Arrival | None:
         """Return the order a ticket has; a delivery beyond the first counts."""
@@ -132,7 +131,7 @@ class ModelOrders:
             OutboxRow(m.meta.id, topic_of(m).name, self._codec.encode(topic_of(m), m)) for m in step.messages
         ]
         numbered = {self._tables.number(): row for row in rows}
-        row = LedgerRow(self._database.now(), step)
+        row = LedgerRow(transaction.began_at, step)
         transaction.stage(lambda: self._commit(before, row, numbered))
 
     def _commit(self, before: Order | None, row: LedgerRow, messages: dict[int, OutboxRow]) -> None:
