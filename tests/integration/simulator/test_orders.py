@@ -223,6 +223,7 @@ def test_open_orders_hold_buying_power_until_they_are_cancelled(trading: Trading
     sent = trading.submit_order(a_buy(qty=10, limit_price=1.50))
     assert figures_of(trading) == ("100000", "98500")
     trading.cancel_order_by_id(sent.id)
+    in_status(trading, sent, OrderStatus.CANCELED)
     assert figures_of(trading) == ("100000", "100000")
 
 

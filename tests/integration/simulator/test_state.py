@@ -46,7 +46,10 @@ def state(tmp_path: Path) -> Path:
 
 
 def venue_with(state: Path, **settings: Any) -> VenueThread:
-    return VenueThread(FakeMarket(), VenueSettings(state=state, latency_ms=(0.0, 0.0), **settings))
+    return VenueThread(
+        FakeMarket(),
+        VenueSettings(**{"state": state, "latency_ms": (0.0, 0.0), "partial_fills": 0, **settings}),
+    )
 
 
 def client_of(venue: VenueThread, key: str = "key") -> TradingClient:
