@@ -57,7 +57,7 @@ def build_brokerage(market: Market, settings: VenueSettings) -> Brokerage:
     journal.write("venue_started", clock.now(), _description(market, settings))
     return Brokerage(
         clock=clock,
-        view=MarketView(with_faults(market, faults)),
+        view=MarketView(with_faults(market, faults), settings.late_closing),
         journal=journal,
         faults=faults,
         fills=_fill_rules(settings),

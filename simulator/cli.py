@@ -46,6 +46,9 @@ def command(  # noqa: PLR0917  typer calls it by name
         str | None,
         typer.Option(help="one for all keys, by-key, or KEY=USD,KEY=USD,… beside one for the rest."),
     ] = None,
+    late_close: Annotated[
+        str | None, typer.Option(help="Underlyings whose options trade to 4:15 pm: SPY,QQQ.")
+    ] = None,
     data_plan: Annotated[
         DataPlan | None, typer.Option(help="Market data plan: basic has neither sip nor opra; plus has all.")
     ] = None,

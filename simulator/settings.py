@@ -44,6 +44,8 @@ class VenueSettings(BaseSettings):
     latency_ms: Annotated[tuple[float, float], NoDecode] = (20.0, 60.0)
     #: Percentage of eligible fills that are partial, as Alpaca's paper venue has it.
     partial_fills: float = Field(default=10.0, ge=0, le=100)
+    #: Underlyings whose options trade to 4:15 pm, parted by commas; at the exchanges those of some broad funds and indexes.
+    late_close: str = ""
     #: Market data plan: "basic" (30 stream symbols; neither sip nor opra) or "plus".
     data_plan: DataPlan = DataPlan.PLUS
     #: Requests an account may make a minute, to trading and to market data each; Alpaca's basic plan has 200.
@@ -81,6 +83,11 @@ class VenueSettings(BaseSettings):
         if value not in _PLANS:
             list(_listed(value))
         return value
+
+    @property
+    def late_closing(self) -> frozenset[str]:
+        """The underlyings of `late_close`."""
+        return frozenset(name.strip().upper() for name in self.late_close.split(",") if name.strip())
 
     @property
     def limits(self) -> Limits:
