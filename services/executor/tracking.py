@@ -62,9 +62,11 @@ class OrderTracker:
             held = None if found is None else await self._settle(found)
             if held is not None and held.written:
                 moved.append(Moved(order, held.order))
-        others = open_orders.keys() - {order.client_order_id for order in unsettled}
-        known = {i: await self._settle(open_orders[i]) for i in sorted(others)}
-        return Swept(moved, [open_orders[i] for i, held in known.items() if held is None])
+        known, foreign = {order.client_order_id for order in unsettled}, []
+        for client_order_id, report in open_orders.items():
+            if client_order_id not in known and await self._settle(report) is None:
+                foreign.append(report)
+        return Swept(moved, foreign)
 
     async def follow(self, client_order_id: str) -> None:
         """Look one order up and take over what the venue says of it; raises TransientError."""
