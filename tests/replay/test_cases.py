@@ -27,6 +27,8 @@ LARGEST_BYTES, ALL_BYTES = 150_000, 1_400_000
 #: Said by the venue or by nobody; no decision of a stage on a ticket from the log.
 NOT_DECIDED = {
     ("executor", RejectionCode.VENUE_REJECTED),
+    # Said at the wire, and by the reason of the switch.
+    ("executor", RejectionCode.ORDERS_ABOVE_DECISIONS),
     # No such ticket can be written: the contract has no price of zero.
     ("executor", RejectionCode.LIMIT_NOT_POSITIVE),
 }
