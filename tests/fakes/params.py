@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from dispatch.demo.limits import widened as widened
 from dispatch.demo.limits import write_widened
 from kernel.domain.params import TradingParams
 from kernel.runtime.params import load_params

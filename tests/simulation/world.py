@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from dispatch.demo.limits import widened
 from kernel.contracts.topics import DEFAULT_PREFIX
 from kernel.domain.errors import TradingError
 from kernel.domain.params import TradingParams
 from services.signals.core.alerts import Accepted, Alert, read_alert
 from services.signals.stage import AlertDesk
-from tests.fakes.params import PARAMS, widened
+from tests.fakes.params import PARAMS
 from tests.simulation.database import ModelDatabase
 from tests.simulation.link import Link, Weather
 from tests.simulation.log import ModelLog
