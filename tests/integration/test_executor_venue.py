@@ -228,7 +228,7 @@ async def test_the_rate_limit_ends_with_one_order_and_no_doubt(
 async def test_five_executors_place_a_burst_of_tickets_without_one_429_whoever_reads_beside_them(
     market: FakeMarket, settings: ExecutorSettings
 ) -> None:
-    limited = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.MID, rate_limit=100)
+    limited = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.MID, rate_limit=200)
     with VenueThread(market, limited) as venue:
         mine = settings.model_copy(update={"apca_api_base_url": venue.url, "apca_api_data_url": venue.url})
         tickets = [ticket_for(venue, f"signal-{n}") for n in range(20)]

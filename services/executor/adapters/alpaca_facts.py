@@ -6,6 +6,7 @@ answers about the account: each is given one that was asked for after it came.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from alpaca.data.enums import DataFeed, OptionsFeed
 from alpaca.data.requests import OptionLatestQuoteRequest, StockSnapshotRequest
 
 from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
-from kernel.domain.errors import VenueUnavailable
+from kernel.domain.errors import OverBudget, VenueUnavailable
 from kernel.domain.rate_limit import Urgency
 from services.executor.core.facts import (
     AccountFacts,
@@ -27,6 +28,8 @@ from services.executor.core.facts import (
 
 #: Answers of a venue to a symbol it does not have; keys that are refused (401, 403) are another matter.
 _UNKNOWN_STATUS = frozenset({400, 404, 422})
+#: How often a request queues up for its budget, a couple of seconds each time.
+_TURNS = 5
 
 
 class AlpacaAccounts:
@@ -96,14 +99,22 @@ def _seen(answer: asyncio.Future[Any]) -> None:
 
 async def _ask(gateway: AlpacaGateway, function: Callable[..., Any], *args: Any) -> Any:
     try:
-        return await gateway.call(function, *args, urgency=Urgency.ENTRY)
+        return await _admitted(gateway, function, *args)
     except VenueRefused as e:
         raise VenueUnavailable(str(e)) from e
 
 
+async def _admitted(gateway: AlpacaGateway, function: Callable[..., Any], *args: Any) -> Any:
+    """Ask until the budget lets the request pass: to give up would waste those that were let pass beside it."""
+    for _ in range(_TURNS - 1):
+        with suppress(OverBudget):
+            return await gateway.call(function, *args, urgency=Urgency.ENTRY)
+    return await gateway.call(function, *args, urgency=Urgency.ENTRY)
+
+
 async def _of_symbol(gateway: AlpacaGateway, function: Callable[..., Any], request: object) -> dict[str, Any]:
     try:
-        answer = await gateway.call(function, request, urgency=Urgency.ENTRY)
+        answer = await _admitted(gateway, function, request)
     except VenueRefused as e:
         if e.status in _UNKNOWN_STATUS:
             return {}
