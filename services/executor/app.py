@@ -1,12 +1,13 @@
 """Joins the executor to Alpaca, Postgres and Kafka."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
 from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
+from kernel.adapters.control import read_switch
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import TICKETS
@@ -17,6 +18,7 @@ from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
@@ -25,6 +27,7 @@ from services.executor.core.steps import Steps
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
 from services.executor.tracking import OrderTracker
+from services.executor.walking import OrderWalker
 
 NAME = "executor"
 #: Sixteen tickets at once, the followers, the relay: more than the default pool, far below the server's limit.
@@ -52,6 +55,16 @@ def build(settings: ExecutorSettings) -> Process:
         steps=steps,
         sweep_s=settings.sweep_s,
     )
+    walker = OrderWalker(
+        broker=broker,
+        orders=orders,
+        quotes=AlpacaQuotes(gateway, settings.option_feed),
+        clock=clock,
+        pause=asyncio.sleep,
+        may_walk=_may_walk(database),
+        params=params,
+        steps=steps,
+    )
     stage = ExecutorStage(
         broker=broker,
         orders=orders,
@@ -75,7 +88,7 @@ def build(settings: ExecutorSettings) -> Process:
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
-            "tracking": lambda: election.lead(tracker.run),
+            "tracking": lambda: election.lead(lambda: _follow(tracker, walker)),
             "clock": gateway.follow_clock,
         },
     )
@@ -92,6 +105,20 @@ def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] 
         return (machine.now() - venue.now()).total_seconds()
 
     return ahead_s
+
+
+async def _follow(tracker: OrderTracker, walker: OrderWalker) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(tracker.run())
+        group.create_task(walker.run())
+
+
+def _may_walk(database: Database) -> Callable[[], Awaitable[bool]]:
+    async def active() -> bool:
+        async with database.transaction() as connection:
+            return (await read_switch(connection)).active
+
+    return active
 
 
 def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:

@@ -12,7 +12,7 @@ from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError
 from kernel.runtime.logging import get_logger
 from services.executor.core.gates import is_expired
-from services.executor.core.order_life import WORKING, Order
+from services.executor.core.order_life import ENDED, WORKING, Order
 from services.executor.core.steps import Step, Steps
 from services.executor.core.venue_reports import VenueReport
 from services.executor.ports import Broker, Held, Orders, TradeUpdates
@@ -54,12 +54,13 @@ class OrderTracker:
     async def sweep(self) -> None:
         """Compare every order that has not ended with the venue, once; raises TransientError."""
         open_orders = {report.client_order_id: report for report in await self._broker.open_orders()}
-        unsettled = await self._orders.unsettled()
-        for order in unsettled:
-            found = open_orders.get(order.client_order_id) or await self._broker.find(order.client_order_id)
+        attempts = [attempt for order in await self._orders.unsettled() for attempt in order.attempts]
+        unsettled = [attempt.client_order_id for attempt in attempts if attempt.status not in ENDED]
+        for client_order_id in unsettled:
+            found = open_orders.get(client_order_id) or await self._broker.find(client_order_id)
             if found is not None:
                 await self._settle(found)
-        for client_order_id in open_orders.keys() - {order.client_order_id for order in unsettled}:
+        for client_order_id in open_orders.keys() - set(unsettled):
             await self._settle(open_orders[client_order_id])
 
     async def follow(self, client_order_id: str) -> None:
@@ -74,10 +75,13 @@ class OrderTracker:
             await self._cancel(held.order)
 
     async def _cancel(self, order: Order) -> None:
-        assert order.venue_order_id is not None, "only an order the venue has shown can be working"
-        _log.info("cancelling: the ticket has expired", client_order_id=order.client_order_id)
-        await self._broker.cancel(order.venue_order_id)
-        await self.follow(order.client_order_id)
+        alive = order.alive
+        if alive is None:
+            return  # its next attempt is pending: the walk settles that
+        assert alive.venue_order_id is not None, "only an attempt the venue has shown can be working"
+        _log.info("cancelling: the ticket has expired", client_order_id=alive.client_order_id)
+        await self._broker.cancel(alive.venue_order_id)
+        await self.follow(alive.client_order_id)
 
     def _is_overdue(self, order: Order) -> bool:
         return order.status in WORKING and is_expired(order.ticket, self._clock.now())

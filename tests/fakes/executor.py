@@ -15,12 +15,12 @@ from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueU
 from kernel.domain.ids import derive_id
 from kernel.testing.builders import NOW
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
-from services.executor.core.order_life import Order
+from services.executor.core.order_life import WORKING, Order
 from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Arrival, Decide, Held, Judge, Open
+from services.executor.ports import Arrival, Decide, Held, Judge, Nbbo, Open
 
 
 class Crash(Exception):
@@ -37,6 +37,16 @@ class Outcome(StrEnum):
     REFUSE = "refuse"
     CALL_IT_MALFORMED = "call it malformed"
     CLAIM_DUPLICATE = "claim duplicate"
+    CANNOT_REPLACE = "cannot replace"
+
+
+_NOTHING_MADE: dict[Outcome, Answer] = {
+    Outcome.STAY_SILENT: Unanswered("time-out"),
+    Outcome.RATE_LIMIT: NotAccepted("the venue answered 429"),
+    Outcome.REFUSE: read_refusal(403, 40310000, "insufficient options buying power"),
+    Outcome.CANNOT_REPLACE: read_refusal(422, 42210000, "cannot replace order in pending_new status"),
+    Outcome.CALL_IT_MALFORMED: read_refusal(422, 40010001, "qty must be > 0"),
+}
 
 
 @dataclass
@@ -51,12 +61,14 @@ class FakeBroker:
     orders: dict[str, VenueReport] = field(default_factory=dict)
     foreign: list[VenueReport] = field(default_factory=list)
     posts: list[OrderRequest] = field(default_factory=list)
+    patches: list[tuple[str, OrderRequest]] = field(default_factory=list)
     accepted: Counter[str] = field(default_factory=Counter)
     finds: list[str] = field(default_factory=list)
     hidden_finds: Counter[str] = field(default_factory=Counter)
     finds_to_fail: int = 0
     cancelled: list[str] = field(default_factory=list)
     fills_before_cancel: int = 0
+    fills_before_replace: int = 0
     trap: Callable[[str], None] = lambda _point: None
 
     async def submit(self, request: OrderRequest) -> Answer:
@@ -64,6 +76,17 @@ class FakeBroker:
         self.posts.append(request)
         answer = self._answer(request, self.plan.popleft() if self.plan else Outcome.ACCEPT)
         self.trap("after the post")
+        return answer
+
+    async def replace(self, venue_order_id: str, request: OrderRequest) -> Answer:
+        self.trap("before the patch")
+        self.patches.append((venue_order_id, request))
+        outcome = self.plan.popleft() if self.plan else Outcome.ACCEPT
+        (old,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
+        if self.fills_before_replace:
+            old = self.fill(old.client_order_id, self.fills_before_replace)
+        answer = self._answer(request, outcome, replacing=old)
+        self.trap("after the patch")
         return answer
 
     async def find(self, client_order_id: str) -> VenueReport | None:
@@ -81,11 +104,12 @@ class FakeBroker:
         return [r for r in [*self.orders.values(), *self.foreign] if r.status in working]
 
     async def cancel(self, venue_order_id: str) -> None:
+        self.trap("before the cancellation")
         self.cancelled.append(venue_order_id)
         (order,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
         if self.fills_before_cancel:
             self.fill(order.client_order_id, self.fills_before_cancel)
-        if self.orders[order.client_order_id].status is not OrderStatus.FILLED:
+        if self.orders[order.client_order_id].status in WORKING:
             self.end(order.client_order_id, OrderStatus.CANCELED)
 
     def fill(self, client_order_id: str, contracts: int, price: str = "2.50") -> VenueReport:
@@ -123,22 +147,35 @@ class FakeBroker:
         self.orders[request.client_order_id] = report
         return report
 
-    def _answer(self, request: OrderRequest, outcome: Outcome) -> Answer:
-        match outcome:
-            case Outcome.STAY_SILENT:
-                return Unanswered("time-out")
-            case Outcome.RATE_LIMIT:
-                return NotAccepted("the venue answered 429")
-            case Outcome.REFUSE:
-                return read_refusal(403, 40310000, "insufficient options buying power")
-            case Outcome.CALL_IT_MALFORMED:
-                return read_refusal(422, 40010001, "qty must be > 0")
+    def replace_late(self, client_order_id: str, request: OrderRequest) -> None:
+        """Make a replacement whose request nobody saw answered."""
+        self._replace(self.orders[client_order_id], request)
+
+    def _replace(self, old: VenueReport, request: OrderRequest) -> VenueReport:
+        self._put(old, status=OrderStatus.CANCELED, word="replaced")
+        self.accept(request)
+        filled = old.filled_contracts
+        return self._put(
+            self.orders[request.client_order_id],
+            replaces=old.venue_order_id,
+            filled_contracts=filled,
+            average_fill_price=old.average_fill_price,
+            status=OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.ACKNOWLEDGED,
+        )
+
+    def _answer(
+        self, request: OrderRequest, outcome: Outcome, replacing: VenueReport | None = None
+    ) -> Answer:
+        if outcome in _NOTHING_MADE:
+            return _NOTHING_MADE[outcome]
         taken = request.client_order_id in self.orders
         if outcome is Outcome.CLAIM_DUPLICATE and not taken:
-            self.accept(request)
+            self.accept(request) if replacing is None else self._replace(replacing, request)
         if taken or outcome is Outcome.CLAIM_DUPLICATE:
             return read_refusal(422, 40010001, "client_order_id must be unique")
-        report = self.accept(request)
+        if replacing is not None and replacing.status not in WORKING:
+            return read_refusal(422, 42210000, f"cannot replace order in {replacing.word} status")
+        report = self.accept(request) if replacing is None else self._replace(replacing, request)
         return Accepted(report) if outcome is Outcome.ACCEPT else Unanswered("time-out")
 
     def _put(self, order: VenueReport, **changes: object) -> VenueReport:
@@ -188,7 +225,7 @@ class FakeOrders:
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         before_change, self.before_change = self.before_change, lambda: None
         before_change()
-        order = self.orders.get(client_order_id)
+        order = next((o for o in self.orders.values() if o.attempt_under(client_order_id)), None)
         if order is None:
             return None
         step = decide(order)
@@ -236,6 +273,17 @@ class FakeOrders:
             self.commits_to_doubt -= 1
             raise DatabaseUnavailable("connection lost after the commit")
         return Held(step.order, written=True)
+
+
+@dataclass
+class FakeQuotes:
+    """One quote for every contract; None: there is none."""
+
+    quote: Nbbo | None
+
+    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+        del occ_symbol
+        return self.quote
 
 
 class FakeSessions:

@@ -5,7 +5,7 @@ goes wrong with it is VenueUnavailable; only Alpaca's own code for "order not fo
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,10 +33,20 @@ class AlpacaBroker:
 
     async def submit(self, request: OrderRequest) -> Answer:
         """POST the order once."""
+        return await self._ask_for(request, self._gateway.trading.post, "/orders", order_fields(request))
+
+    async def replace(self, venue_order_id: str, request: OrderRequest) -> Answer:
+        """PATCH an open order once; the answer is the new order, whose quantity and fills count the old one's."""
+        fields = replacement_fields(request)
+        return await self._ask_for(request, self._gateway.trading.patch, f"/orders/{venue_order_id}", fields)
+
+    async def _ask_for(
+        self, request: OrderRequest, send: Callable[..., Any], path: str, fields: Mapping[str, str]
+    ) -> Answer:
         try:
             # The gateway's deadline is for each wait on the socket; this one is for the whole call.
             async with asyncio.timeout(2 * self._gateway.deadline_s):
-                body = await self._gateway.call(self._gateway.trading.post, "/orders", order_fields(request))
+                body = await self._gateway.call(send, path, fields)
             return Accepted(_own_report(body, request))
         except VenueRefused as e:
             return read_refusal(e.status, e.code, e.reason)
@@ -110,6 +120,15 @@ def order_fields(request: OrderRequest) -> dict[str, str]:
         "time_in_force": "day",
         "order_class": "simple",
         "position_intent": request.intent.value,
+    }
+
+
+def replacement_fields(request: OrderRequest) -> dict[str, str]:
+    """Return the JSON of a replacement: what changes, and the quantity all the same, so that it never grows unseen."""
+    return {
+        "client_order_id": request.client_order_id,
+        "qty": str(request.contracts),
+        "limit_price": plain(request.limit_price),
     }
 
 
