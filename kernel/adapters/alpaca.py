@@ -1,4 +1,5 @@
-"""alpaca-py made safe for a service: a deadline on every call, no retries, off the event loop, its errors typed.
+"""alpaca-py made safe for a service: a deadline on every call, no retries, off the event loop, its errors typed, and
+each call admitted by the rate governor first.
 
 The library retries POST on 429 and 504 by itself, sets no time-out anywhere and blocks: all three are undone here.
 """
@@ -7,11 +8,13 @@ import asyncio
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -25,7 +28,9 @@ from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.trading.client import TradingClient
 from requests.adapters import HTTPAdapter
 
+from kernel.adapters.rate_governor import RateGovernor
 from kernel.domain.errors import ConfigError, TradingError, VenueUnavailable
+from kernel.domain.rate_limit import Budget, Told, Urgency, read_told
 from kernel.runtime.clock import VENUE_CLOCK_HEADER, VenueClock
 from kernel.runtime.logging import get_logger
 from kernel.runtime.settings import PAPER_TRADING_URL, ServiceSettings
@@ -38,6 +43,9 @@ _log = get_logger()
 _KEYS_REFUSED = frozenset({401, 403})
 #: Between two readings the monotonic clock runs on; half a minute bounds what drift can do.
 _CLOCK_REFRESH_S = 30.0
+_TOO_MANY_REQUESTS = 429
+#: The venue counts minutes; so long it takes at most, where it does not say.
+_COUNTS_ANEW_S = 60.0
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -97,15 +105,25 @@ class AlpacaGateway:
 
     `trading`, `options` and `stocks` are alpaca-py clients that return raw decoded JSON (`raw_data=True`), because the
     parsed models drop the daily bars of option snapshots. Call them through `call`, never directly. Use as an async
-    context manager, or call `close`. Raises ConfigError on a host that must not be given the keys.
+    context manager, or call `close`. Raises ConfigError on a host that must not be given the keys. Without a `governor`
+    it keeps to a fixed share of the account's requests.
     """
 
-    def __init__(self, settings: ServiceSettings, clock: VenueClock, *, threads: int = 8) -> None:
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        clock: VenueClock,
+        *,
+        threads: int = 8,
+        governor: RateGovernor | None = None,
+    ) -> None:
         keys = (settings.apca_api_key_id.get_secret_value(), settings.apca_api_secret_key.get_secret_value())
         base = require_paper_host(settings.apca_api_base_url)
         data = _require_private_way(settings.apca_api_data_url)
         self.clock = clock
         self.deadline_s = settings.venue_deadline_s
+        self._governor = governor or RateGovernor()
+        self._heard = threading.local()
         self.trading = self._prepare(
             TradingClient(*keys, paper=True, raw_data=True, url_override=base), threads
         )
@@ -122,17 +140,36 @@ class AlpacaGateway:
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+        await self._governor.close()
 
-    async def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run one client call in a thread; raises VenueUnavailable (may be repeated if it only reads) or VenueRefused."""
-        loop = asyncio.get_running_loop()
+    async def call(
+        self,
+        function: Callable[..., T],
+        *args: Any,
+        urgency: Urgency = Urgency.READ,
+        within_s: float | None = None,
+        **kwargs: Any,
+    ) -> T:
+        """Run one client call in a thread, once the account's request budget admits it.
+
+        Raises VenueUnavailable (may be repeated if it only reads; as OverBudget nothing was sent), VenueRefused, or
+        TimeoutError when there was no answer `within_s` after it was admitted.
+        """
+        budget = self._budget_of(function)
+        await self._governor.admit(budget, urgency)
+        heard: list[Told] = []
+        work = partial(self._hearing, heard, partial(function, *args, **kwargs))
         try:
-            return await loop.run_in_executor(self._threads, partial(function, *args, **kwargs))
+            async with asyncio.timeout(within_s):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except APIError as e:
             raise _typed(e) from e
         except (requests.RequestException, ValueError) as e:  # ValueError: a body that is no JSON
             msg = f"the venue did not answer: {type(e).__name__}"
             raise VenueUnavailable(msg) from e
+        finally:
+            for told in heard:
+                self._governor.observe(budget, told)
 
     async def connect(self) -> None:
         """Take over the venue's time; raises VenueUnavailable, or ConfigError when it refuses our keys."""
@@ -168,12 +205,43 @@ class AlpacaGateway:
         session.mount("http://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
         session.mount("https://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
         session.request = partial(session.request, timeout=(min(3.0, self.deadline_s), self.deadline_s))  # type: ignore[method-assign]
-        session.hooks["response"] += [self._follow_clock, _read_fast]
+        session.hooks["response"] += [self._follow_clock, self._hear_limits, _read_fast]
         return client
+
+    def _budget_of(self, function: Callable[..., object]) -> Budget:
+        return Budget.TRADING if getattr(function, "__self__", None) is self.trading else Budget.DATA
+
+    def _hearing(self, heard: list[Told], work: Callable[[], T]) -> T:
+        """Run `work` in this thread; what its answers tell of limits goes to `heard`."""
+        self._heard.limits = heard
+        return work()
+
+    def _hear_limits(self, response: requests.Response, *_args: object, **_kwargs: object) -> None:
+        told = _limits_told(response.status_code, response.headers)
+        if told is not None:
+            self._heard.limits.append(told)
 
     def _follow_clock(self, response: requests.Response, *_args: object, **_kwargs: object) -> None:
         if self.clock.observe_header(response.headers.get(VENUE_CLOCK_HEADER)):
             self._has_header = True
+
+
+def _limits_told(status: int, headers: Mapping[str, str]) -> Told | None:
+    refused = status == _TOO_MANY_REQUESTS
+    return read_told(
+        headers.get("X-RateLimit-Limit"),
+        headers.get("X-RateLimit-Remaining"),
+        _resets_in_s(headers) if refused else 0.0,
+        refused=refused,
+    )
+
+
+def _resets_in_s(headers: Mapping[str, str]) -> float:
+    """Return the seconds until the venue counts anew, by its own clock: ours may be off."""
+    try:
+        return int(headers["X-RateLimit-Reset"]) - parsedate_to_datetime(headers["Date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return _COUNTS_ANEW_S
 
 
 def _read_fast(response: requests.Response, *_args: object, **_kwargs: object) -> None:

@@ -3,6 +3,7 @@
 TradingError
 ├── TransientError        the outside failed, the same call may work later: the shell retries in place
 │   ├── VenueUnavailable      time-out, reset, 5xx, 429 on a read
+│   │   └── OverBudget            the account's requests of this minute are used up: nothing was sent
 │   └── DatabaseUnavailable   connection lost, server restarting
 ├── UnprocessableError    this message can never be handled: the shell writes a dead letter and goes on
 │   └── UndecodableMessage    the bytes are not a message of a known schema
@@ -24,6 +25,10 @@ class TransientError(TradingError):
 
 class VenueUnavailable(TransientError):
     """The venue did not answer, or answered 5xx or 429, to a call that may be repeated."""
+
+
+class OverBudget(VenueUnavailable):
+    """The account may not send so many requests a minute; this one was not sent, for certain."""
 
 
 class DatabaseUnavailable(TransientError):

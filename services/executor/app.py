@@ -9,6 +9,7 @@ from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.control import read_switch
 from kernel.adapters.postgres import Database
+from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import TICKETS
 from kernel.runtime.clock import SystemClock, VenueClock
@@ -39,7 +40,7 @@ def build(settings: ExecutorSettings) -> Process:
     require_paper_host(settings.apca_api_base_url)  # the trade updates do not go through the gateway
     params = load_params(settings.params_file)
     clock, health = VenueClock(), Health()
-    gateway = AlpacaGateway(settings, clock)
+    gateway = AlpacaGateway(settings, clock, governor=shared_governor(settings))
     url = settings.database_url.get_secret_value()
     database = Database(url, size=_CONNECTIONS)
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)

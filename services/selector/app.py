@@ -5,6 +5,7 @@ from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
+from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import SIGNALS
 from kernel.runtime.clock import VenueClock
@@ -24,7 +25,7 @@ def build(settings: SelectorSettings) -> Process:
     """Return the selector as a process; raises ConfigError on parameters or a trading host that must not be."""
     params = load_params(settings.params_file)
     clock = VenueClock()
-    gateway = AlpacaGateway(settings, clock)
+    gateway = AlpacaGateway(settings, clock, governor=shared_governor(settings))
     database = Database(settings.database_url.get_secret_value())
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
     stage = SelectorStage(

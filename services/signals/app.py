@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.alpaca_calendar import AlpacaCalendars
 from kernel.adapters.postgres import Database
+from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.origin import Origin
 from kernel.runtime.clock import VenueClock
 from kernel.runtime.health import Health
@@ -30,7 +31,7 @@ def build(settings: SignalsSettings) -> Process:
     """Return the signals stage as a process; raises ConfigError on parameters or a trading host that must not be."""
     params = load_params(settings.params_file)
     origin = Origin(NAME, settings.code_revision(), params.config_hash)
-    gateway = AlpacaGateway(settings, VenueClock())
+    gateway = AlpacaGateway(settings, VenueClock(), governor=shared_governor(settings))
     database = Database(settings.database_url.get_secret_value())
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
     health = Health()

@@ -4,6 +4,7 @@ from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.adapters.decision_log import DecisionLog
 from kernel.adapters.postgres import Database
+from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import SELECTIONS
 from kernel.runtime.clock import VenueClock
@@ -21,7 +22,7 @@ def build(settings: SizerSettings) -> Process:
     """Return the sizer as a process; raises ConfigError on parameters or a trading host that must not be."""
     params = load_params(settings.params_file)
     clock = VenueClock()
-    gateway = AlpacaGateway(settings, clock)
+    gateway = AlpacaGateway(settings, clock, governor=shared_governor(settings))
     database = Database(settings.database_url.get_secret_value())
     account = AlpacaAccount(gateway)
     stage = SizerStage(

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,9 +16,13 @@ from typing import Any
 import orjson
 import pytest
 
+from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
+from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.messages import OrderStatus, Ticket
+from kernel.domain.errors import VenueUnavailable
+from kernel.runtime.clock import VenueClock
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import a_leg, a_ticket, an_idea
 from services.executor.core.orders import client_order_id_of, request_of
@@ -216,6 +221,42 @@ async def test_the_rate_limit_ends_with_one_order_and_no_doubt(
 
     assert accepted(venue) == one_order(ticket)
     assert await statuses(database, ticket) == [S.SENDING, S.ACKNOWLEDGED]
+
+
+async def test_five_executors_place_a_burst_of_tickets_without_one_429_whoever_reads_beside_them(
+    market: FakeMarket, settings: ExecutorSettings
+) -> None:
+    limited = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.MID, rate_limit=100)
+    with VenueThread(market, limited) as venue:
+        mine = settings.model_copy(update={"apca_api_base_url": venue.url, "apca_api_data_url": venue.url})
+        tickets = [ticket_for(venue, f"signal-{n}") for n in range(20)]
+        async with AsyncExitStack() as stack:
+            executors = [await stack.enter_async_context(Executor(mine)) for _ in range(5)]
+            await stack.enter_async_context(reading_for_ever(mine))
+            await asyncio.gather(*(executors[n % 5].deliver(ticket) for n, ticket in enumerate(tickets)))
+
+        assert accepted(venue) == Counter(client_order_id_of(ticket.meta.id) for ticket in tickets)
+        journal = orjson.loads(venue.desk.journal.after(0, 100_000))
+        told = Counter((row["method"], row["status"]) for row in journal if row["kind"] == "request")
+        assert [key for key in told if key[1] == 429] == []
+        assert told["GET", 200] > len(executors) * 3
+
+
+@asynccontextmanager
+async def reading_for_ever(settings: ExecutorSettings) -> AsyncIterator[None]:
+    """Another process of the account, which asks as often as it may."""
+
+    async def read(gateway: AlpacaGateway) -> None:
+        while True:
+            with suppress(VenueUnavailable):
+                await gateway.call(gateway.trading.get_account)
+
+    async with AlpacaGateway(settings, VenueClock(), governor=shared_governor(settings)) as gateway:
+        readers = [asyncio.create_task(read(gateway)) for _ in range(4)]
+        yield
+        for reader in readers:
+            reader.cancel()
+        await asyncio.wait(readers)
 
 
 async def test_a_venue_that_is_down_for_a_while_ends_with_one_order(

@@ -4,7 +4,6 @@ A POST is one attempt with a deadline: what is not a clear yes or no is Unanswer
 goes wrong with it is VenueUnavailable; only Alpaca's own code for "order not found" counts as an order's absence.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,12 +11,15 @@ from typing import Any
 from alpaca.common.exceptions import APIError
 
 from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
-from kernel.domain.errors import VenueUnavailable
+from kernel.contracts.parts import Action
+from kernel.domain.errors import OverBudget, VenueUnavailable
 from kernel.domain.money import plain
+from kernel.domain.rate_limit import Urgency
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
 from services.executor.core.orders import OrderRequest
 from services.executor.core.venue_reports import VenueReport, read_report
 
+_CLOSING = frozenset({Action.BUY_TO_CLOSE, Action.SELL_TO_CLOSE})
 _NOT_FOUND = (404, 40410000)
 _TOO_MANY_REQUESTS = 429
 #: The most that one listing returns, and how many listings a sweep may ask for.
@@ -44,12 +46,19 @@ class AlpacaBroker:
         self, request: OrderRequest, send: Callable[..., Any], path: str, fields: Mapping[str, str]
     ) -> Answer:
         try:
-            # The gateway's deadline is for each wait on the socket; this one is for the whole call.
-            async with asyncio.timeout(2 * self._gateway.deadline_s):
-                body = await self._gateway.call(send, path, fields)
+            body = await self._gateway.call(
+                send,
+                path,
+                fields,
+                urgency=_urgency_of(request),
+                # The gateway's deadline is for each wait on the socket; this one is for the whole call.
+                within_s=2 * self._gateway.deadline_s,
+            )
             return Accepted(_own_report(body, request))
         except VenueRefused as e:
             return read_refusal(e.status, e.code, e.reason)
+        except OverBudget as e:
+            return NotAccepted(str(e))
         except VenueUnavailable as e:
             return NotAccepted(str(e)) if _is_rate_limit(e) else Unanswered(str(e))
         except TimeoutError:
@@ -90,7 +99,9 @@ class AlpacaBroker:
     async def cancel(self, venue_order_id: str) -> None:
         """DELETE the order; that it cannot be cancelled any more is no failure."""
         try:
-            await self._gateway.call(self._gateway.trading.delete, f"/orders/{venue_order_id}")
+            await self._gateway.call(
+                self._gateway.trading.delete, f"/orders/{venue_order_id}", urgency=Urgency.EXIT
+            )
         except VenueRefused as e:
             if e.status not in (404, 422):
                 raise VenueUnavailable(str(e)) from e
@@ -130,6 +141,10 @@ def replacement_fields(request: OrderRequest) -> dict[str, str]:
         "qty": str(request.contracts),
         "limit_price": plain(request.limit_price),
     }
+
+
+def _urgency_of(request: OrderRequest) -> Urgency:
+    return Urgency.EXIT if request.intent in _CLOSING else Urgency.ENTRY
 
 
 def _own_report(body: object, request: OrderRequest) -> VenueReport:
