@@ -60,8 +60,10 @@ class OrderTracker:
             found = open_orders.get(client_order_id) or await self._broker.find(client_order_id)
             if found is not None:
                 await self._settle(found)
-        for client_order_id in open_orders.keys() - set(unsettled):
-            await self._settle(open_orders[client_order_id])
+        known = set(unsettled)
+        for client_order_id, report in open_orders.items():
+            if client_order_id not in known:
+                await self._settle(report)
 
     async def follow(self, client_order_id: str) -> None:
         """Look one order up and take over what the venue says of it; raises TransientError."""
