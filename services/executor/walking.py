@@ -25,6 +25,7 @@ from services.executor.core.answers import (
     Duplicate,
     NotAccepted,
     Refused,
+    Stopped,
     Unanswered,
     claims_duplicate,
 )
@@ -173,16 +174,22 @@ class OrderWalker:
             return Unanswered("the order to replace has ended meanwhile")
         return await self._broker.replace(alive.venue_order_id, request)
 
-    async def _take(self, order: Order, answer: Answer) -> Held:
+    async def _take(self, order: Order, answer: Answer) -> Held | None:
         match answer:
             case Accepted(report):
-                return await self._accept(order, report)
+                return await (self._arrive(order) if report.waits else self._accept(order, report))
             case Refused(refusal) | Duplicate(refusal):
                 return await self._take_no(order, refusal)
-            case NotAccepted(reason) if order.current.replaces and is_first_request(order):
-                return await self._abandon(order, reason)
+            case Stopped(refusal):
+                return await self._let_be(order, refusal.message)
+            case NotAccepted(reason) if order.current.replaces:
+                return await self._let_be(order, reason)
             case Unanswered(reason) | NotAccepted(reason):
                 return await self._doubt(order, reason)
+
+    async def _let_be(self, order: Order, reason: str) -> Held:
+        """Give an attempt up of which the venue took no notice, unless an earlier request may have made it."""
+        return await (self._abandon if is_first_request(order) else self._doubt)(order, reason)
 
     async def _take_no(self, order: Order, refusal: Refusal) -> Held:
         if claims_duplicate(refusal):
@@ -193,36 +200,52 @@ class OrderWalker:
             return await self._abandon(order, refusal.message)
         return await self._doubt(order, refusal.message)
 
+    async def _arrive(self, order: Order) -> Held | None:
+        """Wait for an attempt the venue has taken to reach the market, or to be refused there; None: not yet."""
+        report = await self._look_up(order.current, lambda report: not report.waits)
+        return None if report is None or report.waits else await self._record(order, report)
+
     async def _resolve(self, order: Order) -> Held | None:
         """Find out what became of a request that nobody saw answered."""
-        attempt = order.current
-        for pause_s in self._pauses_s:
-            await self._pause(pause_s)
-            report = await self._broker.find(attempt.client_order_id)
-            if report is not None:
-                return await self._record(order, report)
-        if attempt.id_claimed:
+        report = await self._look_up(order.current)
+        if report is not None:
+            return await self._arrive(order)
+        if order.current.id_claimed:
             return None
-        if attempt.replaces:
+        if order.current.replaces:
             return await self._plan_anew(order, "the venue does not show the replacement")
         return await self._send(order)
 
     async def _follow_up(self, order: Order) -> Held | None:
         """See to it that the attempt before has ended, and send the one that follows for what is left."""
-        report = await self._broker.find(order.current.client_order_id)
-        if report is not None:
-            return await self._record(order, report)
         before = _last_shown(order)
         if before.status not in ENDED and before.venue_order_id is not None:
             await self._broker.cancel(before.venue_order_id)
-        report = await self._broker.find(before.client_order_id)
-        if report is None:
+        ending = await self._look_up(before, lambda report: report.status in ENDED)
+        if ending is None:
             raise VenueUnavailable("the venue does not show an order any more that it has shown")
-        if report.word == _REPLACED or report.status not in ENDED:
-            # By a request of ours that came late: its order will show. Or the cancellation is under way.
-            return None
-        held = await self._record(order, report)
-        return held if held.order.ended else await self._send(held.order)
+        if ending.status not in ENDED:
+            return None  # the cancellation is under way
+        held = await self._record(order, ending)
+        if held.order.ended:
+            return held
+        late = await self._broker.find(order.current.client_order_id)
+        if late is not None:
+            return await self._arrive(held.order)
+        # Replaced by a request of ours that came late: its order will show.
+        return None if ending.word == _REPLACED else await self._send(held.order)
+
+    async def _look_up(
+        self, attempt: Attempt, enough: Callable[[VenueReport], bool] = lambda _report: True
+    ) -> VenueReport | None:
+        """Return what the venue shows of an attempt, once that is enough or the settling time is over."""
+        report = None
+        for pause_s in self._pauses_s:
+            await self._pause(pause_s)
+            report = await self._broker.find(attempt.client_order_id)
+            if report is not None and enough(report):
+                return report
+        return report
 
     async def _send(self, order: Order) -> Held:
         if is_expired(order.ticket, self._clock.now()):
@@ -235,7 +258,7 @@ class OrderWalker:
         assert alive.venue_order_id is not None, "only an attempt the venue has shown can be working"
         _log.info("cancelling", client_order_id=alive.client_order_id, reason=why)
         await self._broker.cancel(alive.venue_order_id)
-        report = await self._broker.find(alive.client_order_id)
+        report = await self._look_up(alive, lambda report: report.status in ENDED)
         if report is not None:
             await self._record(order, report, why)
 

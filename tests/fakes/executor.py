@@ -2,19 +2,23 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, Ticket
+from kernel.adapters.control import Lease
+from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, RejectionCode, Ticket
 from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.clock import MARKET_ZONE, Clock
+from kernel.domain.control import EVERYTHING, ControlState, Switch, tightened
 from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
 from kernel.domain.ids import derive_id
 from kernel.testing.builders import NOW
-from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
+from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
+from services.executor.core.gates import Refusal
 from services.executor.core.order_life import WORKING, Order
 from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
@@ -37,6 +41,7 @@ class Outcome(StrEnum):
     REFUSE = "refuse"
     CALL_IT_MALFORMED = "call it malformed"
     CLAIM_DUPLICATE = "claim duplicate"
+    STOP = "stop"
     CANNOT_REPLACE = "cannot replace"
 
 
@@ -53,7 +58,9 @@ _NOTHING_MADE: dict[Outcome, Answer] = {
 class FakeBroker:
     """A venue that makes one order per client order id. `plan` holds the outcomes of the next POSTs; then it accepts.
 
-    `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `trap(point)` may raise Crash.
+    `finds_before_arrival` look-ups see a replacement on its way, while the order before works on.
+    `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `traded` counts what was filled in all.
+    `trap(point)` may raise Crash.
     """
 
     clock: Clock
@@ -69,10 +76,16 @@ class FakeBroker:
     cancelled: list[str] = field(default_factory=list)
     fills_before_cancel: int = 0
     fills_before_replace: int = 0
+    finds_before_arrival: int = 0
+    traded: int = 0
+    _on_its_way: dict[str, tuple[str, int]] = field(default_factory=dict)
     trap: Callable[[str], None] = lambda _point: None
 
     async def submit(self, request: OrderRequest) -> Answer:
         self.trap("before the post")
+        if self.plan and self.plan[0] is Outcome.STOP:
+            self.plan.popleft()
+            return Stopped(Refusal(code=RejectionCode.TRADING_HALTED, message="trading is halted"))
         self.posts.append(request)
         answer = self._answer(request, self.plan.popleft() if self.plan else Outcome.ACCEPT)
         self.trap("after the post")
@@ -80,6 +93,9 @@ class FakeBroker:
 
     async def replace(self, venue_order_id: str, request: OrderRequest) -> Answer:
         self.trap("before the patch")
+        if self.plan and self.plan[0] is Outcome.STOP:
+            self.plan.popleft()
+            return Stopped(Refusal(code=RejectionCode.TRADING_HALTED, message="trading is halted"))
         self.patches.append((venue_order_id, request))
         outcome = self.plan.popleft() if self.plan else Outcome.ACCEPT
         (old,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
@@ -91,6 +107,7 @@ class FakeBroker:
 
     async def find(self, client_order_id: str) -> VenueReport | None:
         self.finds.append(client_order_id)
+        self._travel()
         if self.finds_to_fail:
             self.finds_to_fail -= 1
             raise VenueUnavailable("the venue did not answer")
@@ -111,10 +128,15 @@ class FakeBroker:
             self.fill(order.client_order_id, self.fills_before_cancel)
         if self.orders[order.client_order_id].status in WORKING:
             self.end(order.client_order_id, OrderStatus.CANCELED)
+            for new_id, (old_id, _) in list(self._on_its_way.items()):
+                if old_id == order.client_order_id:
+                    del self._on_its_way[new_id]
+                    self.end(new_id, OrderStatus.CANCELED)
 
     def fill(self, client_order_id: str, contracts: int, price: str = "2.50") -> VenueReport:
         """Fill an order up to `contracts` in all."""
         order = self.orders[client_order_id]
+        self.traded += contracts - order.filled_contracts
         done = contracts == order.contracts
         return self._put(
             order,
@@ -152,16 +174,34 @@ class FakeBroker:
         self._replace(self.orders[client_order_id], request)
 
     def _replace(self, old: VenueReport, request: OrderRequest) -> VenueReport:
-        self._put(old, status=OrderStatus.CANCELED, word="replaced")
-        self.accept(request)
+        new = self.accept(request)
+        new = self._put(new, replaces=old.venue_order_id)
+        if self.finds_before_arrival:
+            self._on_its_way[new.client_order_id] = (old.client_order_id, self.finds_before_arrival)
+            self._put(old, word="pending_replace")
+            return new
+        return self._arrive(old, new)
+
+    def _arrive(self, old: VenueReport, new: VenueReport) -> VenueReport:
+        """Let a replacement take the place of its order in the market, unless that has ended."""
         filled = old.filled_contracts
+        if old.status not in WORKING:
+            return self.end(new.client_order_id, OrderStatus.REJECTED)
+        self._put(old, status=OrderStatus.CANCELED, word="replaced")
         return self._put(
-            self.orders[request.client_order_id],
-            replaces=old.venue_order_id,
+            new,
+            word="partially_filled" if filled else "new",
             filled_contracts=filled,
             average_fill_price=old.average_fill_price,
             status=OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.ACKNOWLEDGED,
         )
+
+    def _travel(self) -> None:
+        for new_id, (old_id, finds) in list(self._on_its_way.items()):
+            self._on_its_way[new_id] = (old_id, finds - 1)
+            if finds <= 1:
+                del self._on_its_way[new_id]
+                self._arrive(self.orders[old_id], self.orders[new_id])
 
     def _answer(
         self, request: OrderRequest, outcome: Outcome, replacing: VenueReport | None = None
@@ -284,6 +324,55 @@ class FakeQuotes:
     async def nbbo(self, occ_symbol: str) -> Nbbo | None:
         del occ_symbol
         return self.quote
+
+
+class FakeSwitch:
+    """The switch of an executor, in memory; `tripped` is what was asked of it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.switch = Switch(
+            scope=EVERYTHING,
+            state=ControlState.ACTIVE,
+            reason="never stopped",
+            by="migration",
+            since=clock.now(),
+            version=1,
+            counts_from=clock.now(),
+        )
+        self.holders = 0
+        self.holds = 0
+        self.leases_over = False
+        self.trouble: Exception | None = None
+        self.tripped: list[tuple[ControlState, str]] = []
+
+    def set(self, state: ControlState, *, cancel_orders: bool = False) -> None:
+        """What a person does."""
+        self.switch = replace(
+            self.switch, state=state, reason="a drill", by="ada", cancel_orders=cancel_orders
+        )
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Lease]:
+        if self.trouble is not None:
+            raise self.trouble
+        self.holders, self.holds = self.holders + 1, self.holds + 1
+        try:
+            yield Lease(self.switch, ends_at_s=0.0 if self.leases_over else 1.0, monotonic=lambda: 0.5)
+        finally:
+            self.holders -= 1
+
+    async def read(self) -> Switch:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.switch
+
+    async def trip(self, state: ControlState, reason: str) -> Switch:
+        self.tripped.append((state, reason))
+        if self.trouble is not None:
+            raise self.trouble
+        self.switch = tightened(self.switch, state, reason=reason, by="executor", now=self._clock.now())
+        return self.switch
 
 
 class FakeSessions:

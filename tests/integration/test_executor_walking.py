@@ -45,7 +45,7 @@ def market() -> FakeMarket:
 
 @pytest.fixture
 def venue(market: FakeMarket) -> Iterator[VenueThread]:
-    settings = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.NBBO, speed=10)
+    settings = VenueSettings(latency_ms=(1.0, 50.0), fill_model=FillModel.NBBO, speed=10, partial_fills=0)
     with VenueThread(market, settings) as running:
         yield running
 
@@ -103,14 +103,21 @@ class Referee:
 
     @property
     def most_alive(self) -> int:
-        """The most attempts alive at once. A replacement's rows stand together: the old one's end, the new one's start."""
+        """The most attempts in the market at once: a replacement is there when the order before is `replaced`."""
         alive: set[str] = set()
-        most = 0
+        waiting: list[str] = []
+        most, being_replaced = 0, False
         for row in self.rows:
-            if row["kind"] == "order_accepted":
-                alive.add(row["client_order_id"])
-            elif row["kind"] in _ENDS:
-                alive.discard(row["client_order_id"])
+            kind, client_order_id = row["kind"], row["client_order_id"]
+            if kind == "order_accepted" and being_replaced:
+                waiting.append(client_order_id)
+            elif kind == "order_accepted":
+                alive.add(client_order_id)
+            elif kind in _ENDS:
+                alive.discard(client_order_id)
+            if kind == "replaced" and waiting:
+                alive.add(waiting.pop())
+            being_replaced = kind == "pending_replace"
             most = max(most, len(alive))
         return most
 

@@ -57,7 +57,7 @@ class Referee(FakeBroker):
         return super().accept(request)
 
     def watch(self, _point: str = "") -> None:
-        alive = [o for o in self.orders.values() if o.status in WORKING]
+        alive = [o for o in self.orders.values() if o.status in WORKING and not o.waits]
         self.most_alive = max(self.most_alive, len(alive))
         for order in alive:
             more = self.fills.popleft() if self.fills else 0
@@ -65,20 +65,16 @@ class Referee(FakeBroker):
             if level > order.filled_contracts:
                 self.fill(order.client_order_id, level)
 
-    def filled(self) -> int:
-        replaced = {o.replaces for o in self.orders.values()}
-        return sum(o.filled_contracts for o in self.orders.values() if o.venue_order_id not in replaced)
-
 
 @given(
     st.lists(st.sampled_from(Outcome), max_size=8),
     st.lists(st.sampled_from(POINTS), max_size=6),
     st.lists(st.integers(0, 2), max_size=20),
-    st.integers(0, 7),
+    st.tuples(st.integers(0, 7), st.integers(0, 9)),
     st.sets(st.integers(1, 125), max_size=12),
 )
 def test_any_run_of_answers_fills_and_crashes_has_one_attempt_alive_and_ends_settled(
-    plan: list[Outcome], crashes: list[str], fills: list[int], hidden: int, looks: set[int]
+    plan: list[Outcome], crashes: list[str], fills: list[int], delays: tuple[int, int], looks: set[int]
 ) -> None:
     clock = FixedClock()
     broker, orders = Referee(clock), FakeOrders()
@@ -86,7 +82,7 @@ def test_any_run_of_answers_fills_and_crashes_has_one_attempt_alive_and_ends_set
     first = STEPS.report(advance(new_order(TICKET), S.SENDING), broker.accept(request_of(TICKET)), NOW)
     assert first is not None
     orders.orders[first.order.client_order_id] = first.order
-    broker.plan, broker.hidden = deque(plan), hidden
+    broker.plan, broker.hidden, broker.finds_before_arrival = deque(plan), *delays
     left = list(crashes)
 
     def trap(here: str) -> None:
@@ -103,9 +99,9 @@ def test_any_run_of_answers_fills_and_crashes_has_one_attempt_alive_and_ends_set
 
     (order,) = orders.orders.values()
     assert broker.most_alive <= 1
-    assert broker.filled() <= CONTRACTS
+    assert broker.traded <= CONTRACTS
     assert order.ended
-    assert order.filled_contracts == broker.filled()
+    assert order.filled_contracts == broker.traded
     assert not [o for o in broker.orders.values() if o.status in WORKING]
     assert all(count == 1 for count in broker.accepted.values())
     assert all(

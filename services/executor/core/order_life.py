@@ -17,6 +17,7 @@ first `begin_attempt`, `send_attempt`, `plan_anew`.
 5. Status, fills and average price are those of all attempts together. An attempt that ended does not end the order
    while the next one follows; only the venue's word, or ours that nothing follows, ends an order the venue has shown.
 6. The next attempt begins only when every earlier one has ended, or as the replacement of the last: two are never alive.
+   A replacement that has not reached the market counts for nothing yet: the order before it works on, and may end first.
 """
 
 from collections.abc import Mapping
@@ -26,8 +27,15 @@ from decimal import Decimal
 
 from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.domain.errors import InvariantBroken
-from services.executor.core.attempts import Attempt, fills_of, first_attempt, next_attempt, reported
-from services.executor.core.orders import client_order_id_of
+from services.executor.core.attempts import (
+    Attempt,
+    fills_of,
+    first_attempt,
+    next_attempt,
+    reported,
+    request_of_attempt,
+)
+from services.executor.core.orders import OrderRequest, client_order_id_of
 from services.executor.core.venue_reports import VenueReport
 
 S = OrderStatus
@@ -152,7 +160,7 @@ def send_attempt(order: Order) -> Order:
 def apply(order: Order, report: VenueReport) -> Order | None:
     """Return `order` as the venue's `report` of one of its attempts leaves it, or None when it brings nothing new."""
     attempt = order.attempt_under(report.client_order_id)
-    if attempt is None or not _is_news(attempt, report):
+    if attempt is None or report.waits or not _is_news(attempt, report):
         return None
     moved = reported(attempt, report)
     shown = replace(order, attempts=_ended_before(moved, order.attempts))
@@ -167,6 +175,16 @@ def is_first_request(order: Order) -> bool:
     After an unanswered request it is not: an order that shows late may itself be why the next request is refused.
     """
     return order.sequence == 1 if len(order.attempts) == 1 else order.current.requests == 1
+
+
+def requests_begun(before: Order | None, after: Order) -> list[OrderRequest]:
+    """Return what the venue is to be asked for by the step from `before` (None: the first step) to `after`."""
+    asked = {} if before is None else {a.number: a.requests for a in before.attempts}
+    return [
+        request_of_attempt(after.ticket, a)
+        for a in after.attempts
+        if a.status is S.SENDING and a.requests > asked.get(a.number, 0)
+    ]
 
 
 def _is_news(attempt: Attempt, report: VenueReport) -> bool:

@@ -83,13 +83,6 @@ class Desk:
     def limits(self) -> list[str]:
         return [str(attempt.limit_price) for attempt in self.order.attempts]
 
-    def fills(self) -> int:
-        """What the venue filled in all, counted from its own orders: a replacement's figures count the old one's."""
-        replaced = {o.replaces for o in self.broker.orders.values()}
-        return sum(
-            o.filled_contracts for o in self.broker.orders.values() if o.venue_order_id not in replaced
-        )
-
 
 @pytest.fixture
 def desk() -> Desk:
@@ -167,7 +160,7 @@ async def test_a_fill_while_it_is_replaced_is_counted_once_and_never_asked_for_a
     await follow(desk, 1)
 
     assert order.filled_contracts == 2
-    assert (desk.order.status, desk.order.filled_contracts, desk.fills()) == (S.FILLED, 3, 3)
+    assert (desk.order.status, desk.order.filled_contracts, desk.broker.traded) == (S.FILLED, 3, 3)
 
 
 async def test_a_fill_while_it_is_cancelled_leaves_less_to_ask_for(desk: Desk) -> None:
@@ -239,6 +232,48 @@ async def test_an_expired_ticket_s_order_is_cancelled_at_once() -> None:
     order = await desk.at(15)
 
     assert (order.status, order.reason) == (S.CANCELED, "cancelled after the ticket had expired")
+
+
+async def test_a_replacement_the_switch_stops_leaves_the_order_as_it_is(desk: Desk) -> None:
+    desk.broker.plan = deque([Outcome.STOP])
+
+    order = await desk.at(10)
+
+    assert (desk.broker.patches, desk.broker.cancelled) == ([], [])
+    assert [a.status for a in order.attempts] == [S.ACKNOWLEDGED, S.REJECTED]
+    assert order.alive == order.attempts[0]
+
+
+# On the way to the market
+
+
+async def test_a_replacement_on_its_way_counts_for_nothing_until_it_is_there(desk: Desk) -> None:
+    desk.broker.finds_before_arrival = 100
+
+    order = await desk.at(10)
+
+    assert [a.status for a in order.attempts] == [S.ACKNOWLEDGED, S.SENDING]
+    desk.broker.finds_before_arrival = 1
+    while (order := await desk.at(11)).current.status is not S.ACKNOWLEDGED:
+        pass
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
+    assert (desk.broker.posts, desk.broker.cancelled) == ([], [])
+
+
+async def test_an_order_that_fills_before_its_replacement_arrives_is_filled_once(desk: Desk) -> None:
+    desk.broker.finds_before_arrival = 3
+
+    def trap(point: str) -> None:
+        if point == "after the patch":
+            desk.broker.fill(desk.id(1), 3)
+
+    desk.broker.trap = trap
+
+    await desk.at(10)
+    await follow(desk, 1)
+
+    assert desk.broker.orders[desk.id(2)].status is S.REJECTED
+    assert (desk.order.status, desk.order.filled_contracts, desk.broker.traded) == (S.FILLED, 3, 3)
 
 
 # Refusals and silence
