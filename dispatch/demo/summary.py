@@ -14,8 +14,10 @@ from typing import Any
 from dispatch.candidate_view import contract_name
 from dispatch.stories.story import Fate, Story
 from dispatch.venue import AcceptedOrder, AccountFigures
+from kernel.contracts.messages import Execution
 from kernel.contracts.parts import AccountView, QualityScore
 from kernel.domain.clock import MARKET_ZONE
+from services.executor.core.attempts import attempt_id_of
 
 Row = dict[str, Any]
 

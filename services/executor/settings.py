@@ -1,6 +1,10 @@
+<<<<<<< HEAD
 """The executor's settings: those every stage has, how often it compares its orders with the venue, and its quotes."""
 
 from typing import Literal
+=======
+"""The executor's settings: those every stage has, and how often it compares its books with the venue."""
+>>>>>>> main
 
 from pydantic import Field
 
@@ -11,10 +15,16 @@ class ExecutorSettings(ServiceSettings):
     """The numbers of execution stand in the trading parameters; this is about running."""
 
     sweep_s: float = Field(
-        30.0,
+        5.0,
         alias="DISPATCH_EXECUTOR_SWEEP_S",
         gt=0,
-        description="Seconds between two comparisons of all open orders with the venue.",
+        description="Seconds between two comparisons of the orders that have not ended with the venue, while there are any.",
+    )
+    reconcile_s: float = Field(
+        30.0,
+        alias="DISPATCH_EXECUTOR_RECONCILE_S",
+        gt=0,
+        description="Seconds between two comparisons of orders, fills, positions, cash and activities with the venue.",
     )
     option_feed: Literal["indicative", "opra"] = Field(
         "indicative",
