@@ -18,11 +18,8 @@ from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_broker import AlpacaBroker
-<<<<<<< HEAD
 from services.executor.adapters.alpaca_quotes import AlpacaQuotes
-=======
 from services.executor.adapters.alpaca_statement import AlpacaStatement
->>>>>>> main
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
 from services.executor.adapters.postgres_books import PostgresBooks
 from services.executor.adapters.postgres_election import PostgresElection
@@ -70,7 +67,6 @@ def build(settings: ExecutorSettings) -> Process:
         steps=steps,
         sweep_s=settings.sweep_s,
     )
-<<<<<<< HEAD
     walker = OrderWalker(
         broker=broker,
         orders=orders,
@@ -80,7 +76,7 @@ def build(settings: ExecutorSettings) -> Process:
         may_walk=_may_walk(switch),
         params=params,
         steps=steps,
-=======
+    )
     reconciler = Reconciler(
         statement=AlpacaStatement(gateway),
         books=PostgresBooks(database),
@@ -90,7 +86,6 @@ def build(settings: ExecutorSettings) -> Process:
         clock=clock,
         account_id=lambda: account.account_id,
         reconcile_s=settings.reconcile_s,
->>>>>>> main
     )
     stopper = OrderStopper(
         switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
@@ -118,11 +113,9 @@ def build(settings: ExecutorSettings) -> Process:
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
-<<<<<<< HEAD
-            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run, walker.run)),
-=======
-            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run, reconciler.run)),
->>>>>>> main
+            "tracking": lambda: election.lead(
+                lambda: _all_of(tracker.run, stopper.run, reconciler.run, walker.run)
+            ),
             "clock": gateway.follow_clock,
         },
     )

@@ -1,10 +1,6 @@
-<<<<<<< HEAD
-"""The executor's settings: those every stage has, how often it compares its orders with the venue, and its quotes."""
+"""The executor's settings: those every stage has, how often it compares its books with the venue, and its quotes."""
 
 from typing import Literal
-=======
-"""The executor's settings: those every stage has, and how often it compares its books with the venue."""
->>>>>>> main
 
 from pydantic import Field
 
