@@ -82,7 +82,7 @@ def build(settings: ExecutorSettings) -> Process:
         books=PostgresBooks(database),
         stream=stream,
         sweep=tracker.sweep,
-        follow=tracker.follow,
+        follow=tracker.follow_order,
         clock=clock,
         account_id=lambda: account.account_id,
         reconcile_s=settings.reconcile_s,

@@ -75,6 +75,12 @@ class OrderTracker:
         if report is not None:
             await self._record(report)
 
+    async def follow_order(self, order_id: str) -> None:
+        """Look all attempts of an order up, those too that had ended; raises TransientError."""
+        held = await self._orders.change(order_id, lambda _order: None)
+        for attempt in () if held is None else held.order.attempts:
+            await self.follow(attempt.client_order_id)
+
     async def _settle(self, report: VenueReport) -> Held | None:
         held = await self._record(report)
         if held is not None and self._is_overdue(held.order):
