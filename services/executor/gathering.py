@@ -19,7 +19,7 @@ from services.executor.core.facts import AccountFacts, Fact, Facts, Position, Qu
 from services.executor.core.gates import Limits, answerable, check, is_expired
 from services.executor.core.gates.gate import root_of
 from services.executor.core.readiness import Readiness
-from services.executor.ports import Accounts, Pause, Quotes, ReadinessBoard, Sessions
+from services.executor.ports import Accounts, Pause, Prices, ReadinessBoard, Sessions
 
 #: How often readiness is asked for while it is waited for.
 POLL_S = 0.25
@@ -34,7 +34,7 @@ class Gathering:
         self,
         *,
         accounts: Accounts,
-        quotes: Quotes,
+        prices: Prices,
         sessions: Sessions,
         readiness: ReadinessBoard,
         clock: Clock,
@@ -44,7 +44,7 @@ class Gathering:
         params: TradingParams,
     ) -> None:
         self._accounts = accounts
-        self._quotes = quotes
+        self._prices = prices
         self._sessions = sessions
         self._readiness = readiness
         self._clock = clock
@@ -87,8 +87,8 @@ class Gathering:
             return await asyncio.gather(
                 self._accounts.account(),
                 self._accounts.positions(),
-                self._quotes.option(symbol),
-                self._quotes.price_usd(_share_of(symbol, ticket.idea.underlying)),
+                self._prices.option(symbol),
+                self._prices.price_usd(_share_of(symbol, ticket.idea.underlying)),
             )
         except VenueUnavailable:
             if not is_expired(ticket, self._clock.now()):

@@ -32,6 +32,10 @@ class Broker(Protocol):
         """
         ...
 
+    async def replace(self, venue_order_id: str, request: OrderRequest) -> Answer:
+        """Ask once for `request` in place of an open order, like `submit`; a refusal leaves that order as it was."""
+        ...
+
     async def find(self, client_order_id: str) -> VenueReport | None:
         """Return the order under our id, or None when the venue says it has none; raises VenueUnavailable."""
         ...
@@ -73,7 +77,7 @@ class Accounts(Protocol):
         ...
 
 
-class Quotes(Protocol):
+class Prices(Protocol):
     """The market as it is now. Figures that are senseless or missing come back as None; raises VenueUnavailable."""
 
     async def option(self, occ_symbol: str) -> Quote | None:
@@ -82,6 +86,22 @@ class Quotes(Protocol):
 
     async def price_usd(self, underlying: str) -> Decimal | None:
         """Return the price of a share."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nbbo:
+    """The best bid and ask of a contract, USD per share; NaN where there is none."""
+
+    bid: Decimal
+    ask: Decimal
+
+
+class Quotes(Protocol):
+    """The venue's quotes."""
+
+    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+        """Return the latest quote of a contract, None when there is none; raises VenueUnavailable."""
         ...
 
 

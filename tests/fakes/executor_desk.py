@@ -17,7 +17,7 @@ from services.executor.core.steps import Steps
 from services.executor.gathering import Gathering
 from services.executor.stage import ExecutorStage
 from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause
-from tests.fakes.executor_facts import FakeAccounts, FakeQuotes, FakeReadiness
+from tests.fakes.executor_facts import FakeAccounts, FakePrices, FakeReadiness
 from tests.fakes.executor_sessions import FakeSessions
 from tests.fakes.params import PARAMS
 
@@ -37,7 +37,7 @@ class Desk:
         self.pause = FakePause(self.clock.advance)
         self.skew_s: float | None = None
         self.accounts = FakeAccounts()
-        self.quotes = FakeQuotes(self.clock)
+        self.quotes = FakePrices(self.clock)
         self.readiness = FakeReadiness()
         self.venue_url = "http://127.0.0.1:1"
 
@@ -58,7 +58,7 @@ class Desk:
     def stage(self) -> ExecutorStage:
         gathering = Gathering(
             accounts=self.accounts,
-            quotes=self.quotes,
+            prices=self.quotes,
             sessions=FakeSessions(),
             readiness=self.readiness,
             clock=self.clock,

@@ -116,7 +116,7 @@ class FakeAccounts:
 
 
 @dataclass
-class FakeQuotes:
+class FakePrices:
     """One quote and one price for everything, always of this moment unless `quoted_at` says otherwise."""
 
     clock: Clock

@@ -48,8 +48,8 @@ class AlpacaAccounts:
         return read_positions(await self._positions.answer())
 
 
-class AlpacaQuotes:
-    """Quotes over the process's gateway; feeds as Alpaca names them."""
+class AlpacaPrices:
+    """Prices over the process's gateway; feeds as Alpaca names them."""
 
     def __init__(self, gateway: AlpacaGateway, option_feed: str, stock_feed: str) -> None:
         self._gateway = gateway
