@@ -33,8 +33,3 @@ class ExecutorSettings(ServiceSettings):
         gt=0,
         description="Seconds between two comparisons of orders, fills, positions, cash and activities with the venue.",
     )
-    option_feed: Literal["indicative", "opra"] = Field(
-        "indicative",
-        alias="DISPATCH_OPTION_FEED",
-        description="Option quotes: indicative (free, delayed trades) or opra (needs a subscription).",
-    )
