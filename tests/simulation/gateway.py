@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 from alpaca.common.exceptions import APIError
+from alpaca.data.requests import OptionLatestQuoteRequest
 
 from kernel.adapters.alpaca import VenueRefused
 from kernel.domain.calendar import TradingCalendar
@@ -45,6 +46,9 @@ class ModelClient:
     def get_account(self) -> _Request:
         return "GET", "/account", {}
 
+    def get_option_latest_quote(self, request: OptionLatestQuoteRequest) -> _Request:
+        return "GET", "/quotes", {"symbol": request.symbol_or_symbols}
+
 
 class ModelGateway:
     """kernel.adapters.alpaca.AlpacaGateway over the model venue."""
@@ -53,7 +57,7 @@ class ModelGateway:
 
     def __init__(self, loop: SimulatedLoop, link: Link, venue: ModelVenue) -> None:
         self.clock = VenueClock(monotonic=loop.time)
-        self.trading = ModelClient()
+        self.trading = self.options = ModelClient()
         self._link = link
         self._venue = venue
 

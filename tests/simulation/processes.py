@@ -29,6 +29,7 @@ from services.selector.stage import SelectorStage
 from services.signals.app import RELAY_EVERY_S
 from services.signals.stage import AlertDesk
 from services.sizer.stage import SizerStage
+from tests.fakes.sizer import ACCOUNT_ID
 from tests.simulation.clients import ModelConsumer, ModelProducer, ModelPublisher
 from tests.simulation.database import ModelDatabase
 from tests.simulation.desk import ModelElection, ModelOrders, ModelRelay
@@ -38,7 +39,7 @@ from tests.simulation.log import ModelLog
 from tests.simulation.loop import OWNER, Incarnation, SimulatedLoop
 from tests.simulation.tables import ModelAlerts, ModelBudget, ModelDecisions, Tables
 from tests.simulation.trace import Trace
-from tests.simulation.venue import ACCOUNT_ID, ModelVenue
+from tests.simulation.venue import ModelVenue
 
 Run = Callable[[], Awaitable[None]]
 _SWEEP_S = 10.0
