@@ -53,6 +53,7 @@ class Audit:
             *self._ledger(),
             *self._venue(),
             *self._money(),
+            *self._stops(),
         ]
 
     def _of(self, topic: Topic[Any]) -> list[Any]:
@@ -167,6 +168,13 @@ class Audit:
                 yield f"ledger and venue agree: {order.client_order_id} is {order.status}, at the venue {words}"
             if (order.status is OrderStatus.FILLED) != (theirs[0] == order.ticket.contracts):
                 yield f"ledger and venue agree: {order.client_order_id} is {order.status} with {theirs[0]} filled"
+
+    def _stops(self) -> Iterator[str]:
+        """Nothing is sent after a halt has returned, until somebody resumes."""
+        for stopped_s, resumed_s in self._world.stops_s:
+            for at_s in self._outside.sent_s:
+                if stopped_s < at_s < resumed_s:
+                    yield f"nothing sent while stopped: at {at_s:.3f}, stopped from {stopped_s:.3f} to {resumed_s:.3f}"
 
     def _money(self) -> Iterator[str]:
         """Every ticket reserved its money, and none is held for an order that has ended."""

@@ -1,6 +1,7 @@
 """A process's side of the venue: Alpaca's clients over the model, for the project's own adapters; chains, calendars."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -55,8 +56,15 @@ class ModelGateway:
 
     deadline_s = DEADLINE_S
 
-    def __init__(self, loop: SimulatedLoop, link: Link, venue: ModelVenue) -> None:
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        link: Link,
+        venue: ModelVenue,
+        before_trading: Callable[[str, str, str], None] = lambda _method, _url, _body: None,
+    ) -> None:
         self.clock = VenueClock(monotonic=loop.time)
+        self._before_trading = before_trading
         self.trading = self.options = ModelClient()
         self._link = link
         self._venue = venue
@@ -65,12 +73,14 @@ class ModelGateway:
         self,
         function: Callable[..., _Request],
         *args: Any,
-        urgency: Urgency = Urgency.READ,
+        urgency: Urgency | None = Urgency.READ,
         within_s: float | None = None,
         **kwargs: Any,
     ) -> Any:
         """Ask the venue once; as AlpacaGateway.call without a budget."""
+        del urgency
         request = function(*args, **kwargs)
+        self._before_trading(request[0], request[1], json.dumps(request[2]))
         try:
             async with asyncio.timeout(within_s):
                 body, venue_now = await self._link.ask(
@@ -84,6 +94,9 @@ class ModelGateway:
             raise VenueRefused(e.status, e.code, e.reason) from e
         self.clock.observe(venue_now)
         return body
+
+    async def admit(self, function: Callable[..., _Request], urgency: Urgency) -> None:
+        """There is no budget to wait for."""
 
     async def connect(self) -> None:
         """Take over the venue's time."""
