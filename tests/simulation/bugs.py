@@ -30,6 +30,7 @@ from services.executor.core.attempts import Attempt
 from services.executor.core.gates import Refusal
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
+from services.executor.core.reconciling.found import Swept
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.switching import refusal_by
 from services.executor.core.venue_reports import VenueReport
@@ -115,8 +116,8 @@ async def _marked_before_published(self: ModelRelay) -> int:
     return len(rows)
 
 
-async def _no_sweep(self: OrderTracker) -> None:
-    return None
+async def _no_sweep(self: OrderTracker) -> Swept:
+    return Swept([], [])
 
 
 def _never_back_to_life(attempt: Attempt, report: VenueReport) -> bool:

@@ -145,7 +145,12 @@ class ModelUpdates:
         self._link = link
         self._venue = venue
 
-    async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
+    async def listen(
+        self,
+        on_order: Callable[[str], None],
+        on_connect: Callable[[], None],
+        on_disconnect: Callable[[], None],
+    ) -> None:
         """Listen for ever, connecting again after each cut."""
         while True:
             hints: asyncio.Queue[str | None] = asyncio.Queue()
@@ -158,6 +163,7 @@ class ModelUpdates:
             except (Lost, VenueSaysNoError):
                 pass
             finally:
+                on_disconnect()
                 self._loop.at(0.001, self._venue.hang_up, feed)
             await asyncio.sleep(1.0)
 

@@ -7,6 +7,7 @@ them that ends takes the process down.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.contracts.codec import Codec
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import DEFAULT_PREFIX, SELECTIONS, SIGNALS, TICKETS, Topic
+from kernel.domain.errors import TransientError
 from kernel.domain.params import TradingParams
 from kernel.runtime.health import Health
 from kernel.stream.consuming import Consumption
@@ -47,6 +49,7 @@ from tests.simulation.venue import ModelVenue
 
 Run = Callable[[], Awaitable[None]]
 _SWEEP_S = 10.0
+_RECONCILE_S = 30.0
 
 
 @dataclass
@@ -214,6 +217,15 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
     )
     election = ModelElection(outside.database, f"listens to {ACCOUNT_ID}")
 
+    async def reconcile() -> None:
+        """Stand in for services.executor.reconciliation, as far as orders go: nothing of ours stays unseen."""
+        while True:
+            with suppress(TransientError):
+                await tracker.sweep()
+                for client_order_id in await gateway.call(gateway.trading.get, "/filled"):
+                    await tracker.follow(client_order_id)
+            await asyncio.sleep(_RECONCILE_S)
+
     async def start() -> None:
         await account.connect()
         await tracker.sweep()
@@ -225,7 +237,7 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         health=health,
         tasks={
             "relay": relay.run,
-            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run)),
+            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run, reconcile)),
         },
         consumes=TICKETS,
         stage=stage,

@@ -133,6 +133,7 @@ class ModelVenue:
             ("GET", "account"): lambda: account_answer(plain(self.buying_power()), equity=plain(self.cash)),
             ("GET", "orders:by_client_order_id"): lambda: self._found(fields["client_order_id"]).document(),
             ("GET", "orders"): lambda: [o.document() for o in self.orders.values() if o.open],
+            ("GET", "filled"): lambda: [o.client_order_id for o in self.orders.values() if o.filled],
             ("POST", "orders"): lambda: self._moody(fields, lambda: self._accept(fields)),
             ("GET", "quotes"): lambda: self._quote(fields["symbol"]),
         }
