@@ -86,6 +86,10 @@ test-integration: setup ## tests that need real Kafka or Postgres
 bench: setup ## the figures of performance as JSON
 	$(PY) -m benchmarks $(ARGS)
 
+.PHONY: chaos-matrix
+chaos-matrix: setup ## the executor struck at every boundary in every way; writes docs/reliability/crash-matrix.md
+	$(BIN)/pytest tests/chaos/matrix --matrix-report docs/reliability/crash-matrix.md $(ARGS)
+
 .PHONY: docs
 docs: setup ## write the generated reference pages and .env.example anew
 	$(PY) -m tests.architecture.reference_pages

@@ -57,20 +57,27 @@ def build_brokerage(market: Market, settings: VenueSettings) -> Brokerage:
     journal.write("venue_started", clock.now(), _description(market, settings))
     return Brokerage(
         clock=clock,
-        view=MarketView(with_faults(market, faults)),
+        view=MarketView(with_faults(market, faults), settings.late_closing),
         journal=journal,
         faults=faults,
         fills=_fill_rules(settings),
         rules=settings.account_rules,
         parent=f"{market.name}:{settings.seed}",
         state=state,
+        limits=settings.limits,
     )
 
 
 def build_app(brokerage: Brokerage, rules: DataRules, limiter: RateLimiter) -> FastAPI:
     """Return the ASGI application of a venue; while it lives, time passes for its orders."""
     ticker = Ticker(brokerage)
-    streams = DataStreams(brokerage.clock, brokerage.view, rules)
+    streams = DataStreams(
+        brokerage.clock,
+        brokerage.view,
+        rules,
+        admits=brokerage.keys.admits,
+        holder_of=brokerage.holder_of,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -85,7 +92,7 @@ def build_app(brokerage: Brokerage, rules: DataRules, limiter: RateLimiter) -> F
 
     app = _application(_account_routers(brokerage.holdings[SHARED], rules), lifespan)
     app.include_router(control_routes(brokerage, ticker))
-    app.include_router(data_stream_routes(brokerage.shared, streams))
+    app.include_router(data_stream_routes(brokerage, streams))
     app.include_router(stream_routes(brokerage))
     account_app = partial(_account_app, rules=rules)
     app.add_middleware(VenueShell, brokerage=brokerage, account_app=account_app, limiter=limiter)

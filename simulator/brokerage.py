@@ -19,6 +19,7 @@ from simulator.fault_gate import FaultGate
 from simulator.faults import Fault, Faults
 from simulator.hub import UpdateHub
 from simulator.journal import Journal
+from simulator.keys import KeyRing
 from simulator.market_view import MarketView
 from simulator.recovery import activity_fields, missing_rows
 from simulator.state import ClockMemory, StateFile
@@ -26,6 +27,7 @@ from simulator.venue.account import Account
 from simulator.venue.activities import NonTrade
 from simulator.venue.fills import FillRules
 from simulator.venue.identity import uuid_of
+from simulator.venue.limits import NO_LIMITS, Limits
 from simulator.venue.memory import facts_of, restored
 from simulator.venue.money_text import money_text
 
@@ -63,16 +65,19 @@ class Brokerage:
         rules: AccountRules,
         parent: str,
         state: StateFile | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         """Bring back what `state` has and open what `rules` list; account ids follow from `parent`."""
         self.clock = clock
         self.view = view
         self.journal = journal
         self.faults = faults
+        self.keys = KeyRing()
         self._fills = fills
         self._rules = rules
         self._parent = parent
         self._state = state
+        self._limits = limits
         self._holdings: dict[str, Holding] = {}
         self._restore()
         for holder, equity_usd in ((SHARED, rules.equity_usd), *rules.listed):
@@ -106,6 +111,10 @@ class Brokerage:
             return self.open(key, self._rules.equity_usd).desk if self._rules.by_key else self.shared
         return holding.desk
 
+    def holder_of(self, key: str) -> str:
+        """Return the holder of the account that an APCA key id means, whether it is open yet or not."""
+        return key if self._rules.by_key or key in self._holdings else SHARED
+
     def account_id_of(self, key: str | None) -> str | None:
         """Return the id of a key's own account, for the journal, where no key id stands; None without a key.
 
@@ -124,6 +133,7 @@ class Brokerage:
     def reset(self, holder: str, equity_usd: Decimal | None = None) -> Holding:
         """Begin an account anew, with what it started with or `equity_usd`; its listeners stay. Raises KeyError."""
         holding = self._holdings[holder]
+        self.keys.forget(lambda key: self.holder_of(key) == holder)
         cash_usd = equity_usd or holding.desk.account.starting_cash_usd
         if self._state is not None:
             self._state.forget(holder)
@@ -205,7 +215,9 @@ class Brokerage:
 
     def _add(self, holder: str, account: Account, opened_at: datetime) -> Holding:
         journal = self.journal.of_account(account.account_id)
-        faults = self.faults.seen_by(holder or None, partial(self._witness, account.account_id))
+        faults = self.faults.seen_by(
+            lambda key: self.holder_of(key) == holder, partial(self._witness, account.account_id)
+        )
         account.fills = replace(self._fills, gate=FaultGate(faults))
         desk = Desk(
             clock=self.clock,
@@ -215,6 +227,7 @@ class Brokerage:
             faults=faults,
             hub=UpdateHub(faults),
             before_telling=partial(self.keep, holder),
+            limits=self._limits,
         )
         self._holdings[holder] = Holding(desk=desk, opened_at=opened_at)
         if not account.orders:

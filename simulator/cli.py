@@ -46,10 +46,19 @@ def command(  # noqa: PLR0917  typer calls it by name
         str | None,
         typer.Option(help="one for all keys, by-key, or KEY=USD,KEY=USD,… beside one for the rest."),
     ] = None,
+    late_close: Annotated[
+        str | None, typer.Option(help="Underlyings whose options trade to 4:15 pm: SPY,QQQ.")
+    ] = None,
     data_plan: Annotated[
         DataPlan | None, typer.Option(help="Market data plan: basic has neither sip nor opra; plus has all.")
     ] = None,
     rate_limit: Annotated[int | None, typer.Option(help="Requests an account may make a minute.")] = None,
+    expiring_today_limit: Annotated[
+        int | None, typer.Option(help="Contracts expiring today that an account may hold and order.")
+    ] = None,
+    order_notional_limit: Annotated[
+        float | None, typer.Option(help="Most an order for options may be worth, USD.")
+    ] = None,
     stream_auth_timeout_s: Annotated[
         float | None, typer.Option(help="Real seconds a data stream's client has to authenticate.")
     ] = None,

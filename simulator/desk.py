@@ -6,19 +6,25 @@ Every change of the account goes through here, on one event loop, so requests an
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from kernel.domain.calendar import market_day
+from kernel.domain.money import CONTRACT_MULTIPLIER
 from simulator.clock import SimClock
-from simulator.faults import Faults
+from simulator.faults import FaultKind, Faults
 from simulator.hub import UpdateHub
 from simulator.journal import AccountJournal
 from simulator.market_view import MarketView
 from simulator.passage import pass_time
+from simulator.told_refusals import Request, reasons_for, refusal_for
 from simulator.venue.account import Account
 from simulator.venue.configuration import Configuration
-from simulator.venue.instruments import instrument_of
+from simulator.venue.instruments import Instrument, instrument_of
 from simulator.venue.intake import read_order
 from simulator.venue.lifecycle import Changes, Timing
+from simulator.venue.limits import NO_LIMITS, Limits
+from simulator.venue.money_text import money_text
 from simulator.venue.orders import (
     WORKING_STATUSES,
     Intent,
@@ -34,6 +40,10 @@ from simulator.venue.refusals import Refusal, not_found, unprocessable
 from simulator.venue.replacement import request_after
 from simulator.venue.rules import Hours, check_expiry, check_tradable, expiry_of
 from simulator.wire_orders import trade_update
+
+_REFUSE = frozenset({FaultKind.REFUSE})
+_ORDERS = "/v2/orders"
+_NO_FIGURES: Mapping[str, str] = {}
 
 
 def _nobody_keeps() -> None:
@@ -54,6 +64,7 @@ class Desk:
     faults: Faults
     hub: UpdateHub
     before_telling: Callable[[], None] = _nobody_keeps
+    limits: Limits = NO_LIMITS
 
     def submit(self, body: Mapping[str, Any], at: datetime) -> Order | Refusal:
         """Take an order in, or refuse it; both are journalled."""
@@ -78,18 +89,24 @@ class Desk:
         told = {"symbol": symbol, "side": side, "qty": str(request.qty)}
         return self._answer(refusal or self._submit(request, at), told, at)
 
-    def cancel(self, order_id: str, at: datetime) -> Order | Refusal:
-        """End an order."""
-        outcome = self.account.cancel(order_id, at)
+    def cancel(self, order_id: str, at: datetime, *, at_once: bool = False) -> Refusal | None:
+        """End an order when the cancel has reached the market, or `at_once`."""
+        order = self.account.order(order_id)
+        refusal = self._told_refusal(Request.CANCEL, order.parts) if order else None
+        if refusal is not None:
+            return refusal
+        way = timedelta(0) if at_once else self._latency(f"{order_id}:cancel")
+        outcome = self.account.cancel(order_id, at, at + way)
         if isinstance(outcome, Refusal):
             return outcome
-        self._announce(outcome)
-        return outcome.order
+        for event in outcome:
+            self._announce(event)
+        return None
 
-    def cancel_all(self, at: datetime) -> list[tuple[str, Refusal | None]]:
+    def cancel_all(self, at: datetime, *, at_once: bool = False) -> list[tuple[str, Refusal | None]]:
         """End every open order; return each id with the reason why it could not be, if any."""
-        outcomes = [(order_id, self.cancel(order_id, at)) for order_id in list(self.account.open_orders)]
-        return [(id_, outcome if isinstance(outcome, Refusal) else None) for id_, outcome in outcomes]
+        order_ids = list(self.account.open_orders)
+        return [(order_id, self.cancel(order_id, at, at_once=at_once)) for order_id in order_ids]
 
     def replace(self, order_id: str, changes: Changes, at: datetime) -> Order | Refusal:
         """End an order in favour of a changed one."""
@@ -97,7 +114,9 @@ class Desk:
         if order is None:
             return not_found(f"order not found for {order_id}")
         hours = [self.view.hours(part.instrument, at) for part in order.parts if part.instrument]
-        refusal = self._check_changed(order, changes, hours, at)
+        refusal = self._told_refusal(Request.REPLACE, order.parts) or self._check_changed(
+            order, changes, hours, at
+        )
         if refusal is not None:
             return refusal
         expires_at = (
@@ -119,6 +138,9 @@ class Desk:
         spot = self.view.spot(instrument.underlying, at)
         if spot is None:
             return unprocessable(f'underlying asset "{instrument.underlying}" not found')
+        refusal = self._told_refusal(Request.EXERCISE, (instrument,), self._exercise_figures(instrument))
+        if refusal is not None:
+            return refusal
         after_close = self.view.is_after_close(at)
         return self.account.exercise(symbol, spot=spot, after_close=after_close, now=at)
 
@@ -136,7 +158,30 @@ class Desk:
         for event in pass_time(self.account, self.view, self.clock.now()):
             self._announce(event)
 
+    def _told_refusal(
+        self, request: Request, parts: Sequence[Order | Instrument], figures: Mapping[str, str] = _NO_FIGURES
+    ) -> Refusal | None:
+        """Return the refusal that a fault asks for, if one does."""
+        instruments = [part.instrument if isinstance(part, Order) else part for part in parts]
+        named = [instrument for instrument in instruments if instrument is not None]
+        symbols = [text for each in named for text in (each.symbol, each.underlying)]
+        reasons = reasons_for(request, has_legs=len(named) > 1)
+        strike = self.faults.take(_REFUSE, _ORDERS, symbols=symbols, reasons=reasons)
+        if strike is None or strike.fault.reason is None:
+            return None
+        return refusal_for(strike.fault.reason, named[0].symbol, **figures)
+
+    def _exercise_figures(self, instrument: Instrument) -> dict[str, str]:
+        """Return what an exercise would cost and what is there for it, in text."""
+        strike = instrument.option.strike if instrument.option else Decimal(0)
+        required = strike * CONTRACT_MULTIPLIER * abs(self.account.held_qty(instrument.symbol))
+        available = self.account.options_buying_power_usd
+        return {"required": money_text(required), "available": money_text(available)}
+
     def _submit(self, request: OrderRequest, at: datetime) -> OrderEvent | Refusal:
+        told = self._told_refusal(Request.SUBMIT, request.instruments)
+        if told is not None:
+            return told
         hours = [self.view.hours(instrument, at) for instrument in request.instruments]
         refusal = self._check_tradable(request, hours, at) or self._check_opening(request, hours, at)
         if refusal is not None:
@@ -160,7 +205,9 @@ class Desk:
         intents = self.account.intents_of(request)
         if isinstance(intents, Refusal):
             return intents
-        return _check_expiries(request, intents, hours, at)
+        return _check_expiries(request, intents, hours, at) or self.limits.check(
+            self.account, request, intents, today=market_day(at), quote_of=self._quotes(at)
+        )
 
     def _check_changed(
         self, order: Order, changes: Changes, hours: list[Hours], at: datetime

@@ -15,6 +15,7 @@ from typing import Any, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from simulator.clock import wall_now
+from simulator.told_refusals import Reason
 from simulator.venue.fills import roll
 
 
@@ -29,6 +30,7 @@ class FaultKind(StrEnum):
     [trade updates] DROP_UPDATES, DUPLICATE_UPDATES; REORDER_UPDATES holds one back behind the next, or for `delay_ms`.
     [chains] CHAIN_WITHOUT_GREEKS, EMPTY_CHAIN, QUOTE_NAN (bids are NaN or null).
     [messages of a data stream's client] STREAM_ERROR answers with the error of code `status` (500).
+    [orders, cancels, replacements, exercises] REFUSE turns one down for `reason` (see `told_refusals`).
     [fills] LATE_FILLS come `delay_ms` later; FORCE_PARTIAL fills in part.
     Lasting, without a count: MUTE_STREAM (websockets beat but say nothing more), HALT (`symbol` does not trade),
     STALE_QUOTES (quotes stand still), CROSSED_QUOTES (bid and ask change places), ZERO_QUOTES (0 × 0),
@@ -52,6 +54,7 @@ class FaultKind(StrEnum):
     EMPTY_CHAIN = "empty_chain"
     QUOTE_NAN = "quote_nan"
     STREAM_ERROR = "stream_error"
+    REFUSE = "refuse"
     LATE_FILLS = "late_fills"
     FORCE_PARTIAL = "force_partial"
     MUTE_STREAM = "mute_stream"
@@ -85,7 +88,12 @@ _MUTE = frozenset({FaultKind.MUTE_STREAM})
 _SKEW = frozenset({FaultKind.CLOCK_SKEW})
 
 
-_BY_SYMBOL = QUOTE_FAULTS | {FaultKind.HALT, FaultKind.LATE_FILLS, FaultKind.FORCE_PARTIAL}
+_BY_SYMBOL = QUOTE_FAULTS | {
+    FaultKind.HALT,
+    FaultKind.LATE_FILLS,
+    FaultKind.FORCE_PARTIAL,
+    FaultKind.REFUSE,
+}
 #: What of a fault's limits a kind does not know of: the market and its data streams are everyone's.
 _DEAF_TO = {
     "account": QUOTE_FAULTS | {FaultKind.STREAM_ERROR},
@@ -102,7 +110,8 @@ class Fault(BaseModel):
     """One fault and what it is limited to; a limit that is None, or a path of "/", limits nothing.
 
     `count` None lasts until cleared; it is 1 unless given, and None for MAINTENANCE and what lasts. `path` is a
-    prefix. `account` is an APCA key id. `symbol` is a contract, or a stock with all its contracts. `probability` is
+    prefix. `account` is an APCA key id: of requests it means those with this id, of what happens to orders and of streams
+    those of its account, whoever shares it. `symbol` is a contract, or a stock with all its contracts. `probability` is
     the share of what matches that is struck. A fault with a span strikes from its start until before its end.
     `delay_to_ms` makes the delay uniform between `delay_ms` and it.
     """
@@ -126,6 +135,7 @@ class Fault(BaseModel):
     delay_to_ms: float | None = Field(default=None, ge=0, le=_DAY_S * 1000)
     retry_after_s: int = Field(default=60, ge=0, le=_DAY_S)
     skew_s: float = Field(default=60, ge=-_YEAR_S, le=_YEAR_S)
+    reason: Reason | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -143,6 +153,9 @@ class Fault(BaseModel):
         unheard = [name for name in self._limits() if self.kind in _DEAF_TO[name]]
         if unheard:
             msg = f"{self.kind} cannot be limited by {', '.join(unheard)}"
+            raise ValueError(msg)
+        if (self.kind is FaultKind.REFUSE) is (self.reason is None):
+            msg = "refuse, and nothing else, needs a reason"
             raise ValueError(msg)
         if self.delay_to_ms is not None and self.delay_to_ms < self.delay_ms:
             msg = "delay_to_ms must not be below delay_ms"
@@ -215,17 +228,18 @@ class Faults:
         market_now: Callable[[], datetime] = wall_now,
         wall: Callable[[], datetime] = wall_now,
         witness: Witness = lambda _fault, _subject: None,
-        account: str | None = None,
+        is_of: Callable[[str], bool] = lambda _key: False,
         waiting: "list[Waiting] | None" = None,
     ) -> None:
         """`market_now` and `wall` tell the times that spans are held against; `witness` hears of every strike.
 
-        `account` is the key id whose requests these are; `waiting` a list shared with others.
+        `is_of` tells whether what they strike here is of a key id that a fault names; `waiting` is a list shared with
+        others.
         """
         self.wall = wall
         self._market_now = market_now
         self._witness = witness
-        self._account = account
+        self._is_of = is_of
         self._waiting: list[Waiting] = [] if waiting is None else waiting
 
     @property
@@ -233,13 +247,13 @@ class Faults:
         """What is still to come, with what is left of the counts."""
         return tuple(item.fault.model_copy(update={"count": item.left}) for item in self._waiting)
 
-    def seen_by(self, account: str | None, witness: Witness) -> "Faults":
-        """Return the same faults as they strike an account."""
+    def seen_by(self, is_of: Callable[[str], bool], witness: Witness) -> "Faults":
+        """Return the same faults as they strike what is of the key ids that `is_of` tells."""
         return Faults(
             market_now=self._market_now,
             wall=self.wall,
             witness=witness,
-            account=account,
+            is_of=is_of,
             waiting=self._waiting,
         )
 
@@ -253,11 +267,18 @@ class Faults:
         self._waiting.clear()
 
     def take(
-        self, kinds: frozenset[FaultKind], path: str, method: str | None = None, symbols: Iterable[str] = ()
+        self,
+        kinds: frozenset[FaultKind],
+        path: str,
+        method: str | None = None,
+        symbols: Iterable[str] = (),
+        reasons: frozenset[str] = frozenset(),
     ) -> Strike | None:
-        """Return the first waiting fault of `kinds` that strikes this, counted down."""
+        """Return the first waiting fault of `kinds` (and `reasons`, where it has one) that strikes this, counted down."""
         about = tuple(symbols)
         for item in self._matching(kinds, path, about):
+            if item.fault.reason is not None and item.fault.reason not in reasons:
+                continue
             if item.fault.method not in (None, method) or not self._strikes(item):
                 continue
             if item.left is not None:
@@ -294,7 +315,7 @@ class Faults:
             for item in self._waiting
             if item.fault.kind in kinds
             and (not path.startswith("/") or path.startswith(item.fault.path))
-            and item.fault.account in (None, self._account)
+            and (item.fault.account is None or self._is_of(item.fault.account))
             and (item.fault.symbol is None or item.fault.symbol in symbols)
             and item.fault.runs_at(market, wall)
         ]

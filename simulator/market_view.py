@@ -64,8 +64,10 @@ class ChainPicture:
 class MarketView:
     """Reads a Market for the venue."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, late_closing: frozenset[str] = frozenset()) -> None:
+        """`late_closing` are underlyings whose options trade 15 minutes longer, beside those that the market names."""
         self.market = market
+        self._asked_late_closing = late_closing
         self._pictures: dict[str, ChainPicture] = {}
         self._quoted_second: datetime | None = None
         self._quotes: dict[str, Nbbo] = {}
@@ -149,7 +151,7 @@ class MarketView:
     def closes_between(self, after: datetime, until: datetime) -> list[datetime]:
         """Return the closes of sessions in (after, until], the late ones of some options included."""
         closes = (session.closes_at for session in self.market.calendar.sessions)
-        late = LATE_CLOSE if self._late_closing else timedelta(0)
+        late = LATE_CLOSE if self.late_closing else timedelta(0)
         return sorted({at for close in closes for at in (close, close + late) if after < at <= until})
 
     def is_session_close(self, at: datetime) -> bool:
@@ -186,12 +188,13 @@ class MarketView:
         return self._last_close(instrument.option) + self._closes_later(instrument)
 
     @property
-    def _late_closing(self) -> frozenset[str]:
-        """Underlyings whose options trade 15 minutes longer; a market that names none has none."""
-        return getattr(self.market, "late_closing", frozenset())
+    def late_closing(self) -> frozenset[str]:
+        """Underlyings whose options trade 15 minutes longer."""
+        named: frozenset[str] = getattr(self.market, "late_closing", frozenset())
+        return self._asked_late_closing | named
 
     def _closes_later(self, instrument: Instrument) -> timedelta:
-        late = instrument.option is not None and instrument.underlying in self._late_closing
+        late = instrument.option is not None and instrument.underlying in self.late_closing
         return LATE_CLOSE if late else timedelta(0)
 
     def _ask(self, symbol: str, second: datetime) -> Nbbo:

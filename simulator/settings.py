@@ -15,6 +15,7 @@ from simulator.clock import SPEED_MAX
 from simulator.feeds.rules import DataPlan, DataRules
 from simulator.markets.days import Days, read_days
 from simulator.venue.fills import FillModel
+from simulator.venue.limits import Limits
 
 _PLANS = frozenset({"one", "by-key"})
 
@@ -41,12 +42,18 @@ class VenueSettings(BaseSettings):
     fill_model: FillModel = FillModel.NBBO
     #: Real time from acceptance to the market, uniform between the two, milliseconds.
     latency_ms: Annotated[tuple[float, float], NoDecode] = (20.0, 60.0)
-    #: Share of eligible fills that are partial; Alpaca's paper venue has 10.
-    partial_fills: float = Field(default=0.0, ge=0, le=100)
+    #: Percentage of eligible fills that are partial, as Alpaca's paper venue has it.
+    partial_fills: float = Field(default=10.0, ge=0, le=100)
+    #: Underlyings whose options trade to 4:15 pm, parted by commas; at the exchanges those of some broad funds and indexes.
+    late_close: str = ""
     #: Market data plan: "basic" (30 stream symbols; neither sip nor opra) or "plus".
     data_plan: DataPlan = DataPlan.PLUS
     #: Requests an account may make a minute, to trading and to market data each; Alpaca's basic plan has 200.
     rate_limit: int = Field(default=1_000_000, ge=1)
+    #: Most contracts expiring today an account may hold and have on order; None: any number. Alpaca has a limit, untold.
+    expiring_today_limit: int | None = Field(default=None, ge=0)
+    #: Most an order for options may be worth, USD; None: any amount. Alpaca has a limit, untold.
+    order_notional_limit: float | None = Field(default=None, gt=0)
     #: Real seconds a data stream's client has to authenticate.
     stream_auth_timeout_s: float = Field(default=10.0, gt=0)
     #: Frames that may wait for a data stream's client before it is told that it is slow.
@@ -76,6 +83,20 @@ class VenueSettings(BaseSettings):
         if value not in _PLANS:
             list(_listed(value))
         return value
+
+    @property
+    def late_closing(self) -> frozenset[str]:
+        """The underlyings of `late_close`."""
+        return frozenset(name.strip().upper() for name in self.late_close.split(",") if name.strip())
+
+    @property
+    def limits(self) -> Limits:
+        """What orders are limited to."""
+        notional = self.order_notional_limit
+        return Limits(
+            expiring_today=self.expiring_today_limit,
+            order_notional_usd=None if notional is None else Decimal(str(notional)),
+        )
 
     @property
     def data_rules(self) -> DataRules:

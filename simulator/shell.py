@@ -68,7 +68,7 @@ class VenueShell:
         await self._trade(scope, receive, send)
 
     async def _trade(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _key_of(Headers(scope=scope))
+        key = self._admitted(Headers(scope=scope))
         if key is None:
             exchange = _Exchange(self._brokerage, self._brokerage.faults, None)
             refusal = answer({"message": "unauthorized."}, 401)
@@ -116,7 +116,15 @@ class VenueShell:
             told = {"fault": fault.kind, "subject": subject}
             desk.journal.write("fault_struck", self._brokerage.clock.now(), told)
 
-        return self._brokerage.faults.seen_by(key, witness)
+        return self._brokerage.faults.seen_by(lambda named: named == key, witness)
+
+    def _admitted(self, headers: Headers) -> str | None:
+        """Return the key id of a request that has keys, the secret being its own; a token's bearer is known by its hash."""
+        key, secret = headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")
+        if key and secret:
+            return key if self._brokerage.keys.admits(key, secret) else None
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        return holder_of_token(token) if scheme == "Bearer" and token else None
 
 
 class _Exchange:
@@ -194,12 +202,3 @@ class _Exchange:
 
     def _skew(self, path: str) -> timedelta:
         return self.faults.clock_skew(path)
-
-
-def _key_of(headers: Headers) -> str | None:
-    """Return the key id of a request that has keys; the bearer of a token is known by the token's hash."""
-    key, secret = headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")
-    if key and secret:
-        return key
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
-    return holder_of_token(token) if scheme == "Bearer" and token else None

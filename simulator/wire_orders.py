@@ -11,8 +11,10 @@ import orjson
 
 from simulator.venue.identity import asset_id_of
 from simulator.venue.money_text import money_text
-from simulator.venue.orders import Order, OrderEvent
+from simulator.venue.orders import Order, OrderEvent, Status
 from simulator.wire_time import rfc3339
+
+_REPLACED = frozenset({Status.PENDING_REPLACE, Status.REPLACED})
 
 
 def order_json(order: Order, *, nested: bool = True) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def order_json(order: Order, *, nested: bool = True) -> dict[str, Any]:
         "id": order.id,
         "client_order_id": order.client_order_id,
         **_instants(order),
-        "replaced_by": order.replaced_by,
+        "replaced_by": order.replaced_by if order.status in _REPLACED else None,
         "replaces": order.replaces,
         **_what(order),
         "notional": None,

@@ -126,7 +126,7 @@ async def _hold(connection: Connection, idle_s: float) -> Switch:
             "SELECT set_config('idle_in_transaction_session_timeout', %s, true)", (f"{idle_s * 1000:.0f}ms",)
         )
         tried = await connection.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", (_LOCK,))
-        switch = await _read(connection, EVERYTHING, "")
+    switch = await _read(connection, EVERYTHING, "")  # not in the pipeline: after one no idle time is counted
     if await tried.fetchone() == (True,):
         return switch
     # Somebody waits for the orders on their way: the change is committed, so what it forbids need not wait with it.

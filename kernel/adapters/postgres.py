@@ -14,7 +14,17 @@ Connection = AsyncConnection[tuple[Any, ...]]
 
 #: Longer than any statement of ours needs; a stuck server is treated as lost.
 _STATEMENT_TIMEOUT_MS = 10_000
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+#: A process that stands still inside a transaction holds its locks: the server ends it, so that others can go on.
+#: Longer than any transaction of ours. The limit on idle time would not do: the server forgets it after a pipeline.
+_TRANSACTION_TIMEOUT_MS = 30_000
+_LOST = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    # The server has ended the session; psycopg does not count these among the operational errors.
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+    PoolTimeout,
+)
 
 
 class Database:
@@ -31,7 +41,8 @@ class Database:
             open=False,
             timeout=5.0,
             kwargs={
-                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}"
+                f" -c transaction_timeout={_TRANSACTION_TIMEOUT_MS} -c timezone=UTC",
                 "connect_timeout": 5,
             },
         )

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Response, WebSocket, WebSocketDisconnect
 
-from simulator.desk import Desk
+from simulator.brokerage import Brokerage
 from simulator.faults import CONNECT_FAULTS, FaultKind, Faults, Strike
 from simulator.feeds.rules import (
     OPTION_FEEDS,
@@ -27,17 +27,23 @@ from simulator.feeds.wire import Codec, decode, encode
 _STREAM_ERROR = frozenset({FaultKind.STREAM_ERROR})
 
 
-def data_stream_routes(desk: Desk, streams: DataStreams) -> APIRouter:
+def data_stream_routes(brokerage: Brokerage, streams: DataStreams) -> APIRouter:
     """Return the websocket routes."""
     router = APIRouter()
     for endpoint in (*map(option_endpoint, OPTION_FEEDS), *map(stock_endpoint, STOCK_FEEDS)):
-        router.add_api_websocket_route(endpoint.path, _route(desk, streams, endpoint))
+        router.add_api_websocket_route(endpoint.path, _route(brokerage, streams, endpoint))
     return router
 
 
-def _route(desk: Desk, streams: DataStreams, endpoint: Endpoint) -> Callable[[WebSocket], Awaitable[None]]:
+def _route(
+    brokerage: Brokerage, streams: DataStreams, endpoint: Endpoint
+) -> Callable[[WebSocket], Awaitable[None]]:
+    def is_muted(key: str) -> bool:
+        holder = brokerage.holder_of(key)
+        return brokerage.desk_of(holder).faults.is_muted(endpoint.path)
+
     async def stream(websocket: WebSocket) -> None:
-        if desk.faults.take(CONNECT_FAULTS, endpoint.path):
+        if brokerage.shared.faults.take(CONNECT_FAULTS, endpoint.path):
             await websocket.send_denial_response(Response(status_code=503))
             return
         await websocket.accept()
@@ -45,9 +51,9 @@ def _route(desk: Desk, streams: DataStreams, endpoint: Endpoint) -> Callable[[We
         if endpoint.is_options and codec is Codec.JSON:
             await _refuse_json(websocket)
             return
-        client = streams.join(endpoint, codec, lambda: desk.faults.is_muted(endpoint.path))
+        client = streams.join(endpoint, codec, is_muted)
         try:
-            await _serve(websocket, client, streams, desk.faults)
+            await _serve(websocket, client, streams, brokerage.shared.faults)
         finally:
             streams.leave(client)
 

@@ -97,7 +97,7 @@ def _add_one(router: APIRouter, desk: Desk) -> None:
     @router.delete("/orders/{order_id}")
     async def cancel(order_id: str, request: Request) -> Response:
         outcome = desk.cancel(order_id, instant(request))
-        return refuse(outcome) if isinstance(outcome, Refusal) else Response(status_code=204)
+        return refuse(outcome) if outcome else Response(status_code=204)
 
 
 def _order_or_refusal(outcome: Order | Refusal) -> Response:

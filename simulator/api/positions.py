@@ -35,7 +35,7 @@ def position_routes(desk: Desk) -> APIRouter:
     async def close_all(request: Request) -> Response:
         at = instant(request)
         if flag(request.query_params, "cancel_orders"):
-            desk.cancel_all(at)
+            desk.cancel_all(at, at_once=True)
         return answer(_close_all(desk, at), status=207)
 
     @router.get("/{symbol_or_id}")

@@ -112,7 +112,7 @@ def _matching_assets(view: MarketView, params: Mapping[str, str]) -> list[dict[s
 def _asset_json(symbol: str, view: MarketView) -> dict[str, Any]:
     """Return an asset; `easy_to_borrow` was to go in 2026, but alpaca-py cannot do without it."""
     listing, index = listing_of(symbol), is_index(symbol)
-    closes_late = symbol in getattr(view.market, "late_closing", ())
+    closes_late = symbol in view.late_closing
     return {
         "id": asset_id_of(symbol),
         "class": "us_index" if index else "us_equity",

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Response, WebSocket, WebSocketDisconnect
 from simulator.brokerage import Brokerage
 from simulator.faults import CONNECT_FAULTS
 from simulator.hub import Subscriber, UpdateHub
+from simulator.keys import KeyRing
 from simulator.venue.identity import holder_of_token
 
 _TRY_AGAIN_LATER = 1013
@@ -95,7 +96,7 @@ class _Connection:
 
     def _authenticate(self, message: dict[str, Any]) -> bool:
         """Let the client in if it has keys; tell whether its account's place was free."""
-        key = _key_of(message)
+        key = _key_of(message, self._brokerage.keys)
         if key is not None and not self.sit_down(self._brokerage.desk_of(key).hub):
             return False
         self._authorized = key is not None
@@ -120,12 +121,12 @@ def _authorization(*, action: str, authorized: bool) -> bytes:
     return orjson.dumps({"stream": "authorization", "data": {"status": status, "action": action}})
 
 
-def _key_of(message: dict[str, Any]) -> str | None:
-    """Return the key id of a message that has keys."""
+def _key_of(message: dict[str, Any], ring: KeyRing) -> str | None:
+    """Return the key id of a message that has keys, the secret being its own."""
     keys = {**message, **_object(message.get("data"))}
     key, secret = keys.get("key_id") or keys.get("key"), keys.get("secret_key") or keys.get("secret")
     if key and secret:
-        return str(key)
+        return str(key) if ring.admits(str(key), str(secret)) else None
     return holder_of_token(str(keys["oauth_token"])) if keys.get("oauth_token") else None
 
 

@@ -25,13 +25,23 @@ def _success(text: str) -> list[Message]:
 
 
 class DataSession:
-    """The state of one connection. `claim` takes the account's one place at the endpoint, False when it is taken."""
+    """The state of one connection: `key` is its client's key id.
 
-    def __init__(self, endpoint: Endpoint, rules: DataRules, claim: Callable[[str], bool]) -> None:
+    `admits` tells whether a secret is the key id's; `claim` takes its account's one place, False when it is taken.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        rules: DataRules,
+        claim: Callable[[str], bool],
+        admits: Callable[[str, str], bool],
+    ) -> None:
         self.endpoint = endpoint
         self.key: str | None = None
         self._rules = rules
         self._claim = claim
+        self._admits = admits
         self._symbols: dict[str, set[str]] = {channel: set() for channel in endpoint.channels}
 
     @property
@@ -68,7 +78,9 @@ class DataSession:
         if self.is_authenticated:
             return StreamError.ALREADY_AUTHENTICATED
         key, secret = message.get("key"), message.get("secret")
-        if not (isinstance(key, str) and key and isinstance(secret, str) and secret):
+        if not (isinstance(key, str) and key and isinstance(secret, str) and secret) or not self._admits(
+            key, secret
+        ):
             return StreamError.AUTH_FAILED
         if not self._rules.allows(self.endpoint.feed):
             return StreamError.INSUFFICIENT_SUBSCRIPTION

@@ -36,7 +36,7 @@ class DataClient:
     """One connection: its conversation and what waits to be sent to it."""
 
     def __init__(
-        self, session: DataSession, codec: Codec, rules: DataRules, is_muted: Callable[[], bool]
+        self, session: DataSession, codec: Codec, rules: DataRules, is_muted: Callable[[str], bool]
     ) -> None:
         self.session = session
         self.codec = codec
@@ -49,7 +49,7 @@ class DataClient:
 
     def tell(self, messages: list[MarketMessage]) -> None:
         """Queue those of `messages` it listens to, unless it is muted: then it is answered, but told nothing."""
-        if self._is_muted():
+        if self.session.key is None or self._is_muted(self.session.key):
             return
         wanted = [message for message in messages if self._listens_to(message)]
         for begin in range(0, len(wanted), _FRAME_MAX):
@@ -63,8 +63,19 @@ class DataClient:
 class DataStreams:
     """The clients and the market they hear of."""
 
-    def __init__(self, clock: SimClock, view: MarketView, rules: DataRules) -> None:
+    def __init__(
+        self,
+        clock: SimClock,
+        view: MarketView,
+        rules: DataRules,
+        *,
+        admits: Callable[[str, str], bool] = lambda _key, _secret: True,
+        holder_of: Callable[[str], str] = lambda key: key,
+    ) -> None:
+        """`admits` tells whether a key id and a secret belong together, `holder_of` whose account a key id means."""
         self.rules = rules
+        self._admits = admits
+        self._holder_of = holder_of
         self._clock = clock
         self._view = view
         self._clients: list[DataClient] = []
@@ -73,10 +84,10 @@ class DataStreams:
         self._stocks: dict[str, StockSnapshot | None] = {}
 
     def join(
-        self, endpoint: Endpoint, codec: Codec, is_muted: Callable[[], bool] = lambda: False
+        self, endpoint: Endpoint, codec: Codec, is_muted: Callable[[str], bool] = lambda _key: False
     ) -> DataClient:
-        """Return a new client's place."""
-        session = DataSession(endpoint, self.rules, lambda key: self._is_free(endpoint, key))
+        """Return a new client's place; `is_muted` tells of its key id whether it is told nothing for now."""
+        session = DataSession(endpoint, self.rules, lambda key: self._is_free(endpoint, key), self._admits)
         client = DataClient(session, codec, self.rules, is_muted)
         self._clients.append(client)
         return client
@@ -108,7 +119,13 @@ class DataStreams:
         self._tell(since, until)
 
     def _is_free(self, endpoint: Endpoint, key: str) -> bool:
-        return not any(c.session.key == key and c.session.endpoint == endpoint for c in self._clients)
+        holder = self._holder_of(key)
+        return not any(
+            c.session.key is not None
+            and self._holder_of(c.session.key) == holder
+            and c.session.endpoint == endpoint
+            for c in self._clients
+        )
 
     def _follows(self, since: datetime, until: datetime) -> bool:
         reach = timedelta(seconds=max(_CATCH_UP_S * self._clock.speed, _CATCH_UP_S))

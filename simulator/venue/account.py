@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from simulator.venue import expiry, lifecycle
+from simulator.venue import expiry, lifecycle, transit
 from simulator.venue.activities import Activity
 from simulator.venue.configuration import Configuration
 from simulator.venue.daybook import Daybook, PriceOf, equity_usd
@@ -26,7 +26,16 @@ from simulator.venue.funds import check_power, check_priced, required_usd
 from simulator.venue.instruments import Instrument, instrument_of
 from simulator.venue.ledger import Ledger
 from simulator.venue.lifecycle import Changes, Timing
-from simulator.venue.orders import WORKING_STATUSES, EventKind, Intent, Order, OrderEvent, OrderRequest
+from simulator.venue.orders import (
+    PENDING_END_STATUSES,
+    WORKING_STATUSES,
+    EventKind,
+    Intent,
+    Order,
+    OrderEvent,
+    OrderRequest,
+    Status,
+)
 from simulator.venue.permissions import TradingRights, check, check_closable, parts_of
 from simulator.venue.positions import Position
 from simulator.venue.quotes import QuoteOf
@@ -153,8 +162,10 @@ class Account:
         kind = EventKind.ACCEPTED if timing.queued else EventKind.PENDING_NEW
         return self.ledger.tell(kind, order, now)
 
-    def cancel(self, order_id: str, now: datetime) -> OrderEvent | Refusal:
-        """End an open order and release what it holds."""
+    def cancel(
+        self, order_id: str, now: datetime, effective_at: datetime | None = None
+    ) -> list[OrderEvent] | Refusal:
+        """End an open order when the cancel reaches the market (`effective_at`, None at once); it may trade before."""
         order = self.order(order_id)
         if order is None:
             return not_found(f"order not found for {order_id}")
@@ -162,12 +173,12 @@ class Account:
             return unprocessable(f"leg order is already in {order.status} state")
         if not order.is_open:
             return unprocessable(f'order is already in "{order.status}" state')
-        return self.ledger.tell(EventKind.CANCELED, lifecycle.canceled(order, now), now)
+        return transit.cancel(self.ledger, order, now, effective_at or now)
 
     def replace(
         self, order_id: str, changes: Changes, *, now: datetime, timing: Timing, quote_of: QuoteOf
     ) -> tuple[OrderEvent, OrderEvent] | Refusal:
-        """End a working order in favour of a new one; return the end of the old and the start of the new."""
+        """Send a replacement of a working order on its way; return what becomes of the old and the start of the new."""
         order = self.order(order_id)
         if order is None:
             return not_found(f"order not found for {order_id}")
@@ -180,7 +191,7 @@ class Account:
         judged = self._judge(request, self.ledger.standing(without=order.id), quote_of)
         if isinstance(judged, Refusal):
             return judged
-        old, new = lifecycle.replaced(
+        new = lifecycle.replacement(
             order,
             changes,
             reserve_usd=judged[1],
@@ -188,17 +199,13 @@ class Account:
             now=now,
             timing=timing,
         )
-        ended = self.ledger.tell(EventKind.REPLACED, old, now)
-        return ended, self.ledger.tell(EventKind.PENDING_NEW, new, now)
+        return transit.begin_replacement(self.ledger, order, new, now)
 
     def advance(self, now: datetime, *, quote_of: QuoteOf) -> list[OrderEvent]:
-        """Let time pass: routes arrive, orders expire, stops are elected, and marketable orders trade."""
+        """Let time pass: what was sent arrives, orders expire, stops are elected, and marketable orders trade."""
         events: list[OrderEvent] = []
         for order in list(self.open_orders.values()):
-            if now >= order.expires_at:
-                events.append(self.ledger.tell(EventKind.EXPIRED, lifecycle.expired(order, now), now))
-            elif now >= order.live_at:
-                events += self._work(order, now, quote_of)
+            events += self._pass(order, now, quote_of)
         return events
 
     def settle(
@@ -264,9 +271,21 @@ class Account:
         refusal = check_power(required, parts, standing)
         return refusal or ([part.intent for part in parts], required)
 
+    def _pass(self, order: Order, now: datetime, quote_of: QuoteOf) -> list[OrderEvent]:
+        if now >= order.expires_at:
+            events = [self.ledger.tell(EventKind.EXPIRED, lifecycle.expired(order, now), now)]
+        else:
+            events = transit.arrive(self.ledger, order, now)
+            present = self.orders[order.id]
+            if present.status is Status.REPLACED:
+                return events + self._pass(self.orders[present.replaced_by or ""], now, quote_of)
+            if present.is_open and now >= present.live_at:
+                events += self._work(present, now, quote_of)
+        return events + transit.aftermath(self.ledger, order, now)
+
     def _work(self, order: Order, now: datetime, quote_of: QuoteOf) -> list[OrderEvent]:
         events: list[OrderEvent] = []
-        if order.status not in WORKING_STATUSES:
+        if order.status not in WORKING_STATUSES | PENDING_END_STATUSES:
             order = lifecycle.routed(order, now)
             events.append(self.ledger.tell(EventKind.NEW, order, now))
         if order.stop_price is not None and order.triggered_at is None:

@@ -16,6 +16,7 @@ class OrderBook:
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
+        #: What can trade: not a replacement that is on its way.
         self.open: dict[str, Order] = {}
         self.held_usd = Decimal(0)
         #: Orders that became something else since whoever keeps them emptied this.
@@ -36,7 +37,7 @@ class OrderBook:
         self.orders[order.id] = self.changed[order.id] = order
         if before is None:
             self._index(order)
-        if order.is_open:
+        if _is_out(order):
             self.open[order.id] = order
         else:
             self.open.pop(order.id, None)
@@ -88,12 +89,17 @@ def closing_qty(orders: Iterable[Order], symbol: str) -> Mapping[Intent, int]:
     promised = {Intent.SELL_TO_CLOSE: 0, Intent.BUY_TO_CLOSE: 0}
     for part in open_parts(orders, symbol):
         if part.intent in promised:
-            promised[part.intent] += part.open_qty
+            promised[part.intent] += part.promised_qty
     return promised
 
 
+def _is_out(order: Order) -> bool:
+    """Tell whether it can trade by itself; a replacement on its way cannot until it took the other's place."""
+    return order.is_open and order.waits_for is None
+
+
 def _put(orders: dict[str, Order], order: Order) -> None:
-    if order.is_open:
+    if _is_out(order):
         orders[order.id] = order
     else:
         orders.pop(order.id, None)

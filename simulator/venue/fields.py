@@ -1,5 +1,6 @@
 """Fields of a request's JSON, checked one at a time. Numbers may come as JSON numbers (alpaca-py) or as strings."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -15,14 +16,24 @@ CLIENT_ORDER_ID_MAX_CHARS = 128
 #: The most contracts, units or shares of an order, and the largest ratio of a leg; Alpaca does not tell its own limit.
 #: A leg's quantity, their product, stays far below 64 bits, which is what JSON and the state file can carry.
 MAX_QTY = 1_000_000
+#: The most a price may be, USD per share; Alpaca does not tell its own limit. Times `MAX_QTY` × 100 it is still far from
+#: where a figure would need an exponent.
+MAX_PRICE_USD = 1_000_000
+#: A price is told back digit by digit down to here; a finer one with an exponent.
+_DECIMALS_TOLD = 20
+#: Digits as JSON has them: Python alone reads "1_000" and other scripts' digits as numbers.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def read_number(value: object) -> Decimal | None:
     """Return a JSON number or numeric string as a finite Decimal, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    text = str(value).strip()
+    if not _NUMBER.fullmatch(text):
+        return None
     try:
-        number = Decimal(str(value))
+        number = Decimal(text)
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
@@ -34,10 +45,10 @@ def is_one_of(choices: type[Choice], value: object) -> bool:
 
 
 def check_limit_price(price: Decimal | None) -> Refusal | None:
-    """Refuse a price that is missing, not positive, or finer than the venue's tick (cents from $1.00 up)."""
+    """Refuse a price that is missing, not positive, beyond reason, or finer than the tick (cents from $1.00 up)."""
     if price is None:
         return invalid("limit orders require a limit price")
-    if price <= 0:
+    if not 0 < price <= MAX_PRICE_USD:
         return unprocessable("invalid limit price")
     return check_increment(price, "limit_price")
 
@@ -46,16 +57,23 @@ def check_stop_price(price: Decimal | None) -> Refusal | None:
     """Refuse a stop price as a limit price would be."""
     if price is None:
         return invalid("stop orders require a stop price")
-    if price <= 0:
+    if not 0 < price <= MAX_PRICE_USD:
         return unprocessable("invalid stop price")
     return check_increment(price, "stop_price")
+
+
+def check_net_price(price: Decimal | None) -> Refusal | None:
+    """Refuse a net price of legs that is none, beyond reason or finer than the tick; its sign is free."""
+    if price is None or abs(price) > MAX_PRICE_USD:
+        return unprocessable("invalid limit price")
+    return check_increment(price, "limit_price")
 
 
 def check_increment(price: Decimal, name: str) -> Refusal | None:
     """Refuse more than two decimals from $1.00 up, more than four below; a net price counts by its size."""
     decimals = max(0, -int(price.normalize().as_tuple().exponent))
     if decimals > (2 if abs(price) >= 1 else 4):
-        text = format(price.normalize(), "f")
+        text = format(price.normalize(), "f") if decimals <= _DECIMALS_TOLD else str(price.normalize())
         return unprocessable(
             f"invalid {name} {text}. sub-penny increment does not fulfill minimum pricing criteria"
         )

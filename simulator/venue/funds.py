@@ -4,7 +4,7 @@
    What opens at the market needs an ask.
 2. A put written alone: strike × 100 × qty less the premium. A covered call: its shares, no money.
 3. Legs, and what closes a short position: net price × 100 × qty plus what the margin of all the underlying's options
-   grows by (or less what it falls by); never below 0.
+   grows by (or less what it falls by), whichever open orders are filled before (see `offsets`); never below 0.
 4. Stocks are bought with cash: this venue lends no money, whatever multiples the account body tells.
 """
 
@@ -14,6 +14,7 @@ from decimal import Decimal
 from kernel.domain.money import CONTRACT_MULTIPLIER
 from kernel.domain.options import Right
 from simulator.venue.money_text import money_text
+from simulator.venue.offsets import margin_growth_usd
 from simulator.venue.orders import Intent, OrderRequest, OrderType, Side
 from simulator.venue.permissions import Part, legs_of
 from simulator.venue.quotes import QuoteOf
@@ -30,10 +31,11 @@ def required_usd(
     cost = unit_cost(request, quote_of) * multiplier * request.qty
     if not request.legs and first.intent is Intent.BUY_TO_OPEN:
         return cost
-    portfolio = standing.portfolio
+    if is_written_put(parts):
+        return max(cost + _secured_usd(parts), Decimal(0))
     deltas = {part.instrument: part.side.sign * part.qty for part in parts}
-    growth = portfolio.margin_after_usd(deltas) - portfolio.margin_usd
-    return max(cost + (_secured_usd(parts) if is_written_put(parts) else growth), Decimal(0))
+    growth = margin_growth_usd(deltas, first.instrument.underlying, standing)
+    return max(cost + growth, Decimal(0))
 
 
 def check_priced(request: OrderRequest, parts: Sequence[Part], quote_of: QuoteOf) -> Refusal | None:

@@ -9,8 +9,8 @@ from simulator.venue.fields import (
     MAX_QTY,
     Body,
     check_client_order_id,
-    check_increment,
     check_limit_price,
+    check_net_price,
     check_qty,
     check_stop_price,
     check_time_in_force,
@@ -66,9 +66,7 @@ def read_changes(body: Body, order: Order) -> Changes | Refusal:
 
 def _check_new_limit(value: object, order: Order) -> Refusal | None:
     price = read_number(value)
-    if not order.legs:
-        return check_limit_price(price)
-    return unprocessable("invalid limit price") if price is None else check_increment(price, "limit_price")
+    return check_net_price(price) if order.legs else check_limit_price(price)
 
 
 def _read_mleg(body: Body) -> OrderRequest | Refusal:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import gcd
 
-from simulator.venue.fields import Body, check_increment, check_size, is_one_of, read_number
+from simulator.venue.fields import Body, check_net_price, check_size, is_one_of, read_number
 from simulator.venue.instruments import instrument_of
 from simulator.venue.orders import Intent, LegRequest, OrderType, Side, TimeInForce
 from simulator.venue.refusals import Refusal, invalid, unprocessable
@@ -43,7 +43,7 @@ def _check_net_price(body: Body) -> Refusal | None:
         return None if given is None else unprocessable("limit price is only valid for limit orders")
     if given is None:
         return unprocessable("limit price is required for limit orders")
-    return unprocessable("invalid limit price") if price is None else check_increment(price, "limit_price")
+    return check_net_price(price)
 
 
 def _read_leg(row: Body, number: int) -> LegRequest | Refusal:

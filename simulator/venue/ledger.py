@@ -3,6 +3,7 @@
 Nothing here asks whether it may; see `permissions` and `funds`.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -75,14 +76,13 @@ class Ledger:
     ) -> OrderEvent:
         """Keep the order as it now is, and return what happened to it."""
         self.book.keep(order)
+        event = self.repeat(kind, order, now, reason=reason)
+        return replace(event, price=price, qty=qty, position_qty=position_qty)
+
+    def repeat(
+        self, kind: EventKind, order: Order, now: datetime, *, reason: str | None = None
+    ) -> OrderEvent:
+        """Return what happened about an order that is kept already, and may have ended."""
         self.events += 1
-        return OrderEvent(
-            kind=kind,
-            order=order,
-            at=now,
-            execution_id=uuid_of(order.id, f"execution:{self.events}"),
-            price=price,
-            qty=qty,
-            position_qty=position_qty,
-            reason=reason,
-        )
+        execution_id = uuid_of(order.id, f"execution:{self.events}")
+        return OrderEvent(kind=kind, order=order, at=now, execution_id=execution_id, reason=reason)

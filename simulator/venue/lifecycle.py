@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from simulator.venue.identity import uuid_of
-from simulator.venue.orders import Intent, Order, OrderRequest, Status, TimeInForce
+from simulator.venue.orders import PENDING_END_STATUSES, Intent, Order, OrderRequest, Status, TimeInForce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +111,53 @@ def rejected(order: Order, now: datetime) -> Order:
     return _with_legs(order, status=Status.REJECTED, failed_at=now, updated_at=now)
 
 
-def replaced(
+def pending_cancel(order: Order, now: datetime, ends_at: datetime) -> Order:
+    """Return the order with a cancel on its way, which is there at `ends_at`."""
+    return replace(_with_legs(order, status=Status.PENDING_CANCEL, updated_at=now), cancel_at=ends_at)
+
+
+def pending_replace(order: Order, new: Order, now: datetime) -> Order:
+    """Return the order with its replacement on its way: it holds and promises the larger of both."""
+    extra = new.qty - order.qty
+    pending = _with_legs(order, status=Status.PENDING_REPLACE, updated_at=now)
+    legs = tuple(replace(leg, extra_qty=extra * leg.ratio_qty) for leg in pending.legs)
+    return replace(
+        pending,
+        legs=legs,
+        extra_qty=extra,
+        replaced_by=new.id,
+        pending_hold_usd=new.reserve_usd,
+        pending_units=new.reserve_qty,
+    )
+
+
+def waiting_for(new: Order, order: Order) -> Order:
+    """Return a replacement that is on its way: the other order holds for both."""
+    return replace(_with_legs(new, waits_for=order.id), pending_hold_usd=Decimal(0))
+
+
+def taken_over(new: Order, order: Order) -> Order:
+    """Return a replacement that took the place of `order` in the market, with what was filled until then."""
+    legs = tuple(_with_fills(leg, other) for leg, other in zip(new.legs, order.legs, strict=True))
+    return replace(_with_fills(new, order), legs=legs)
+
+
+def working_again(order: Order, now: datetime) -> Order:
+    """Return the order after its replacement failed."""
+    working = _with_legs(order, status=Status.PARTIALLY_FILLED, replaced_by=None, extra_qty=0, updated_at=now)
+    return replace(working, pending_hold_usd=Decimal(0), pending_units=0)
+
+
+def replaced(order: Order, new: Order, now: datetime) -> Order:
+    """Return the order ended by its replacement."""
+    ended = _with_legs(order, status=Status.REPLACED, replaced_at=now, extra_qty=0, updated_at=now)
+    return replace(ended, replaced_by=new.id)
+
+
+def replacement(
     order: Order, changes: Changes, *, reserve_usd: Decimal, sequence: int, now: datetime, timing: Timing
-) -> tuple[Order, Order]:
-    """Return the order ended by its replacement, and the replacement, which holds `reserve_usd` for what is open.
+) -> Order:
+    """Return the order that is to replace another, which holds `reserve_usd` for what is open.
 
     What was filled before is told of both, as a quantity asked for includes it; each fill is one activity, of the order
     that traded.
@@ -142,9 +185,7 @@ def replaced(
         expires_at=timing.expires_at,
         replaces=order.id,
     )
-    new = replace(new, legs=tuple(_replacement_leg(new, leg) for leg in order.legs))
-    old = _with_legs(order, status=Status.REPLACED, replaced_at=now, updated_at=now)
-    return replace(old, replaced_by=new.id), new
+    return replace(new, legs=tuple(_replacement_leg(new, leg) for leg in order.legs))
 
 
 def _legs_of(order: Order, request: OrderRequest, intents: Sequence[Intent]) -> tuple[Order, ...]:
@@ -202,12 +243,20 @@ def _filled(order: Order, qty: int, price: Decimal, now: datetime) -> Order:
     filled_qty = order.filled_qty + qty
     return replace(
         order,
-        status=Status.FILLED if filled_qty == order.qty else Status.PARTIALLY_FILLED,
+        status=Status.FILLED if filled_qty == order.qty else _partial_status(order),
         filled_qty=filled_qty,
         filled_cost=order.filled_cost + price * qty,
         filled_at=now if filled_qty == order.qty else None,
         updated_at=now,
     )
+
+
+def _partial_status(order: Order) -> Status:
+    return order.status if order.status in PENDING_END_STATUSES else Status.PARTIALLY_FILLED
+
+
+def _with_fills(new: Order, order: Order) -> Order:
+    return replace(new, waits_for=None, filled_qty=order.filled_qty, filled_cost=order.filled_cost)
 
 
 def _with_legs(order: Order, **changes: Any) -> Order:

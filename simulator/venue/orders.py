@@ -68,9 +68,18 @@ class Status(StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
     REPLACED = "replaced"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_REPLACE = "pending_replace"
 
 
-OPEN_STATUSES = frozenset({Status.PENDING_NEW, Status.ACCEPTED, Status.NEW, Status.PARTIALLY_FILLED})
+#: Something is on its way to the market that will end the order, unless it trades first.
+PENDING_END_STATUSES = frozenset({Status.PENDING_CANCEL, Status.PENDING_REPLACE})
+OPEN_STATUSES = PENDING_END_STATUSES | {
+    Status.PENDING_NEW,
+    Status.ACCEPTED,
+    Status.NEW,
+    Status.PARTIALLY_FILLED,
+}
 WORKING_STATUSES = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
 
 
@@ -121,8 +130,10 @@ class Order:
     `instrument`, `side` and `intent` are None for a parent, which holds its `legs`, each an order of its own with
     `ratio_qty` contracts per unit; a leg has `parent_id` and no price of its own.
     `live_at`: when it reaches the market. `expires_at`: when it ends by itself. `triggered_at`: when a stop was elected.
+    `cancel_at`: when a cancel that is under way reaches the market. `waits_for`: the order that a replacement replaces,
+    until it reaches the market; `extra_qty`: units its replacement would have beyond its own, below 0 for fewer.
     `reserve_usd`: buying power that `reserve_qty` open units hold, fewer their share of it; `pending_hold_usd`: what a
-    replacement holds at least until it reaches the market.
+    replacement, or what is being replaced, holds at least until one of both is in the market, for `pending_units`.
     """
 
     id: str
@@ -158,6 +169,10 @@ class Order:
     replaced_at: datetime | None = None
     replaced_by: str | None = None
     replaces: str | None = None
+    cancel_at: datetime | None = None
+    waits_for: str | None = None
+    extra_qty: int = 0
+    pending_units: int = 0
 
     @property
     def symbol(self) -> str:
@@ -185,9 +200,14 @@ class Order:
         return self.qty - self.filled_qty if self.is_open else 0
 
     @property
+    def promised_qty(self) -> int:
+        """Units that it, or a replacement on its way, may still trade."""
+        return self.open_qty + max(self.extra_qty, 0) if self.is_open else 0
+
+    @property
     def held_usd(self) -> Decimal:
         """Buying power this order holds, in USD; the share of a part that is open is rounded up to the cent."""
-        if not self.is_open:
+        if not self.is_open or self.waits_for is not None:
             return Decimal(0)
         # The total is never divided and multiplied back: that would leave crumbs behind.
         share = self.reserve_usd * self.open_qty
@@ -195,7 +215,14 @@ class Order:
             share /= self.reserve_qty
         if self.open_qty != self.reserve_qty:
             share = share.quantize(CENT, rounding=ROUND_CEILING)
-        return max(share, self.pending_hold_usd)
+        return max(share, self._pending_share_usd())
+
+    def _pending_share_usd(self) -> Decimal:
+        """What of `pending_hold_usd` the units hold that are still open; it was told for `pending_units`, if for any."""
+        if not self.pending_units:
+            return self.pending_hold_usd
+        share = self.pending_hold_usd * max(self.open_qty + self.extra_qty, 0) / self.pending_units
+        return share.quantize(CENT, rounding=ROUND_CEILING)
 
     @property
     def filled_avg_price(self) -> Decimal | None:
@@ -215,6 +242,10 @@ class EventKind(StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
     REPLACED = "replaced"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_REPLACE = "pending_replace"
+    ORDER_CANCEL_REJECTED = "order_cancel_rejected"
+    ORDER_REPLACE_REJECTED = "order_replace_rejected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

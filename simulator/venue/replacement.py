@@ -21,6 +21,8 @@ def check_replaceable(order: Order, changes: Changes) -> Refusal | None:
     """Refuse to change an order that is not working, or in a way it cannot change, or not at all."""
     if order.status is Status.REPLACED:
         return unprocessable("order already replaced")
+    if order.waits_for is not None:
+        return unprocessable("order chain not fully replaced")
     if order.status not in WORKING_STATUSES:
         return unprocessable(f"cannot replace order in {order.status} status")
     refusal = _check_fields(order, changes)

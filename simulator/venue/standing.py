@@ -51,7 +51,7 @@ class Standing:
 def open_lots(order: Order) -> list[Lot]:
     """Return the options an open order would still trade, signed."""
     return [
-        (part.instrument.option, part.side.sign * part.open_qty)
+        (part.instrument.option, part.side.sign * part.promised_qty)
         for part in order.parts
         if part.instrument and part.instrument.option and part.side
     ]

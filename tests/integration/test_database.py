@@ -76,6 +76,44 @@ async def test_a_statement_that_is_stuck_counts_as_a_lost_database(database):
             await connection.execute("SET LOCAL statement_timeout = 20; SELECT pg_sleep(30)")
 
 
+async def test_who_stands_still_inside_a_transaction_loses_it_to_others(database, database_url, monkeypatch):
+    async def stand_still() -> None:
+        async with Database(database_url) as brief, brief.transaction() as paused:
+            async with paused.pipeline():  # after one the server does not count idle time
+                await paused.execute("UPDATE kept SET word = 'lost'")
+            await win()
+
+    async def win() -> None:
+        """Wait for the row until the server has taken it away."""
+        async with database.transaction() as other:
+            await other.execute("UPDATE kept SET word = 'won'")
+
+    monkeypatch.setattr("kernel.adapters.postgres._TRANSACTION_TIMEOUT_MS", 200)
+    async with database.transaction() as connection:
+        await connection.execute(CREATE)
+        await connection.execute("INSERT INTO kept VALUES ('held')")
+    with pytest.raises(DatabaseUnavailable):
+        await stand_still()
+    assert await words(database) == ["won"]
+
+
+async def test_a_transaction_that_was_idle_for_too_long_counts_as_a_lost_database(database, database_url):
+    async def idle() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 20")
+            await asyncio.to_thread(until_ended, database_url, connection.info.backend_pid)
+
+    with pytest.raises(DatabaseUnavailable):
+        await idle()
+
+
+def until_ended(url: str, session: int) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(query, (session,)).fetchone() != (0,):
+            pass
+
+
 async def test_a_connection_killed_by_the_server_is_transient_and_the_next_one_works(database):
     with pytest.raises(DatabaseUnavailable):
         async with database.transaction() as connection:

@@ -168,7 +168,7 @@ class PlainAccount:
             return False
         if not self._is_covered(order, others) or not self._is_priced(order, quotes):
             return False
-        order.hold = order.own_hold = max(self._cost(order, quotes), Decimal(0))
+        order.hold = order.own_hold = max(self._cost(order, quotes, others), Decimal(0))
         return order.hold <= max(self.power() + released, Decimal(0))
 
     def _intent(self, symbol: str, count: int, others: list[PlainOrder]) -> str:
@@ -222,24 +222,48 @@ class PlainAccount:
         ]
         return order.kind != "market" or all(quotes[s].ask is not None for s in opened)
 
-    def _cost(self, order: PlainOrder, quotes: dict) -> Decimal:
+    def _cost(self, order: PlainOrder, quotes: dict, others: list[PlainOrder]) -> Decimal:
         price = order.limit
         if price is None:
             price = sum((n * self._far(s, n, quotes) for s, n in order.parts), Decimal(0))
             if order.stop is not None and order.parts[0][1] > 0:
                 price = max(price, order.stop)
-        elif order.is_simple:
-            price *= order.parts[0][1]
+            dollars = price * order.qty * (1 if order.parts[0][0] == STOCK else 100)
+        else:
+            dollars = self._price(order)
         symbol = order.parts[0][0]
-        dollars = price * order.qty * (1 if symbol == STOCK else 100)
         if order.is_simple and order.intents[0] == "buy_to_open":
             return dollars
         if order.is_simple and order.intents[0] == "sell_to_open" and self.contracts[symbol].right == "P":
             return dollars + Decimal(self.contracts[symbol].strike * 100 * order.qty)
-        after = dict(self.positions)
-        for part, n in order.parts:
-            after[part] = after.get(part, 0) + n * order.qty
-        return dollars + self.margin(after) - self.margin(self.positions)
+        return dollars + self._growth(order, others)
+
+    @staticmethod
+    def _price(order: PlainOrder) -> Decimal:
+        """What a limit order costs at its limit, dollars."""
+        sign = order.parts[0][1] if order.is_simple else 1
+        return order.limit * sign * order.qty * (1 if order.parts[0][0] == STOCK else 100)
+
+    def _growth(self, order: PlainOrder, others: list[PlainOrder]) -> Decimal:
+        """The margin an order adds at worst, whichever of the others trade before it with what they hold."""
+        rivals = [
+            o
+            for o in others
+            if o.limit is not None
+            and o.parts[0][0] != STOCK
+            and not (o.is_simple and o.intents == ["buy_to_open"])
+        ]
+        worst = None
+        for chosen in product([False, True], repeat=len(rivals)):
+            traded = [o for trades, o in zip(chosen, rivals, strict=True) if trades]
+            after = dict(self.positions)
+            for o in [*traded, order]:
+                for part, n in o.parts:
+                    after[part] = after.get(part, 0) + n * o.qty
+            spare = sum((o.hold - self._price(o) for o in traded), Decimal(0))
+            added = self.margin(after) - self.margin(self.positions) - spare
+            worst = added if worst is None else max(worst, added)
+        return worst
 
     @staticmethod
     def _far(symbol: str, count: int, quotes: dict) -> Decimal:

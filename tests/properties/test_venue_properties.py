@@ -49,9 +49,11 @@ advances = st.tuples(
     st.sampled_from([True, True, True, False]),
 )
 requotes = st.tuples(st.just("quote"), symbols, quotes)
-cancels = st.tuples(st.just("cancel"), recent)
+#: Seconds that a cancel or a replacement is on its way: the order may trade before it is there.
+ways = st.sampled_from([0, 0, 1, 60])
+cancels = st.tuples(st.just("cancel"), recent, ways)
 replacements = st.tuples(
-    st.just("replace"), recent, st.one_of(st.none(), amounts), st.one_of(st.none(), prices)
+    st.just("replace"), recent, st.one_of(st.none(), amounts), st.one_of(st.none(), prices), ways
 )
 steps = st.one_of(submits, advances, submits, advances, requotes, cancels, replacements)
 
@@ -97,14 +99,17 @@ class Run:
             self.now, quote_of=self.quote_of if is_open else lambda _symbol: NO_QUOTE
         )
 
-    def cancel(self, back: int) -> None:
-        outcome = self.account.cancel(self._recent(back), self.now)
+    def cancel(self, back: int, way_s: int) -> None:
+        there_at = self.now + timedelta(seconds=way_s)
+        outcome = self.account.cancel(self._recent(back), self.now, there_at)
         if not isinstance(outcome, Refusal):
-            self.events.append(outcome)
+            self.events += outcome
 
-    def replace(self, back: int, qty: int | None, limit: Decimal | None) -> None:
+    def replace(self, back: int, qty: int | None, limit: Decimal | None, way_s: int) -> None:
         changes = Changes(qty=qty, limit_price=limit)
-        timing = Timing(live_at=self.now, expires_at=OPENED_AT + timedelta(hours=6))
+        timing = Timing(
+            live_at=self.now + timedelta(seconds=way_s), expires_at=OPENED_AT + timedelta(hours=6)
+        )
         outcome = self.account.replace(
             self._recent(back), changes, now=self.now, timing=timing, quote_of=self.quote_of
         )
@@ -199,12 +204,31 @@ def test_an_order_that_ended_never_changes_and_holds_nothing(drawn) -> None:
 def test_no_limit_order_trades_beyond_its_limit_and_no_order_beyond_its_quantity(drawn) -> None:
     run = check_after_every_step(drawn, lambda _run: None)
     for event in traded(run):
+        assert event.order.waits_for is None
         limit = event.order.limit_price
         if limit is not None and event.order.side is Side.BUY:
             assert event.price <= limit
         if limit is not None and event.order.side is Side.SELL:
             assert event.price >= limit
         assert event.order.filled_qty <= event.order.qty
+
+
+@given(runs)
+@settings(max_examples=150, deadline=None)
+def test_an_order_and_the_replacement_on_its_way_never_trade_both(drawn) -> None:
+    def check(run: Run) -> None:
+        account = run.account
+        held = sum((order.held_usd for order in account.orders.values()), Decimal(0))
+        assert account.held_usd == held
+        for order in account.orders.values():
+            if order.waits_for is not None and order.is_open:
+                assert account.orders[order.waits_for].is_open
+                assert (order.id in account.open_orders, order.held_usd) == (False, 0)
+
+    run = check_after_every_step(drawn, check)
+    # What was filled of an order and of those it replaced is told of the last, and bought once.
+    bought = sum(signed_qty(event) for event in traded(run))
+    assert bought == sum(position.qty for position in run.account.positions.values())
 
 
 @given(runs)

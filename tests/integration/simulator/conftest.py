@@ -17,7 +17,7 @@ def market() -> FakeMarket:
 
 @pytest.fixture
 def venue(market: FakeMarket) -> Iterator[VenueThread]:
-    with VenueThread(market, VenueSettings(latency_ms=(1.0, 5.0))) as running:
+    with VenueThread(market, VenueSettings(latency_ms=(1.0, 5.0), partial_fills=0)) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,8 +17,16 @@ from alpaca.trading.requests import GetOrdersRequest
 from kernel.domain.errors import ConfigError
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings, read_settings
-from tests.fakes.market import FakeMarket, spy
-from tests.integration.simulator.at_venue import DEADLINE_S, a_buy, bought, eventually, inject, journal
+from tests.fakes.market import FakeMarket, at_eastern, spy
+from tests.integration.simulator.at_venue import (
+    DEADLINE_S,
+    a_buy,
+    bought,
+    eventually,
+    inject,
+    journal,
+    set_clock,
+)
 from tests.integration.simulator.updates import UpdateListener
 
 
@@ -110,6 +119,25 @@ def test_a_reset_without_a_key_begins_every_account_anew(by_key: VenueThread) ->
     assert len(post(by_key, "/sim/reset", equity_usd=500).json()) == 3
     assert {row["cash_usd"] for row in accounts(by_key).values()} == {"500"}
     assert len(journal(by_key, "account_reset")) == 3
+
+
+def test_a_reset_account_was_created_when_it_was_reset_and_has_no_history_before(
+    by_key: VenueThread,
+) -> None:
+    client = client_of(by_key, "first")
+    opened_at = client.get_account().created_at
+    set_clock(by_key, at=at_eastern("11:00"), speed=0)
+    assert client.get_account().created_at == opened_at
+    before = client.get("/account/portfolio/history", {"timeframe": "5Min", "period": "1D"})
+    assert len(before["timestamp"]) == 13
+    told = post(by_key, "/sim/reset", key="first", equity_usd=500).json()[0]
+    account = client.get_account()
+    assert account.created_at == at_eastern("11:00") == datetime.fromisoformat(told["opened_at"])
+    history = client.get("/account/portfolio/history", {"timeframe": "5Min", "period": "1D"})
+    assert history["timestamp"] == [int(at_eastern("11:00").timestamp())]
+    assert (history["equity"], history["base_value"]) == ([500], 500)
+    daily = client.get("/account/portfolio/history", {"timeframe": "1D", "period": "1M"})
+    assert (daily["equity"], daily["profit_loss"]) == ([500], [0])
 
 
 def test_a_listener_stays_when_its_account_is_reset(venue: VenueThread) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -184,6 +185,33 @@ def test_a_fault_of_one_key_spares_another(venue: VenueThread) -> None:
     keys = [{"APCA-API-KEY-ID": name, "APCA-API-SECRET-KEY": "s"} for name in ("unlucky", "lucky")]
     told = [requests.get(f"{venue.url}/v2/account", headers=key, timeout=30).status_code for key in keys]
     assert told == [503, 200]
+
+
+@pytest.mark.parametrize("kind", ["drop_updates", "mute_stream"])
+def test_a_fault_of_one_key_mutes_the_account_that_it_shares(
+    venue: VenueThread, trading: TradingClient, kind: str
+) -> None:
+    inject(venue, kind, account="another", **({} if kind == "mute_stream" else {"count": None}))
+    with UpdateListener(venue) as listener:
+        filled(trading, trading.submit_order(a_buy(client_order_id="unheard")))
+        requests.delete(f"{venue.url}/sim/faults", timeout=30).raise_for_status()
+        filled(trading, trading.submit_order(a_buy(client_order_id="heard")))
+        eventually(lambda: ("fill", "heard") in listener.told, "the second fill")
+    assert {name for _, name in listener.told} == {"heard"}
+
+
+def test_a_fault_of_one_key_halts_the_account_that_it_shares_and_no_other(
+    venue: VenueThread, trading: TradingClient
+) -> None:
+    venue.brokerage.open("owner", Decimal(5000))
+    owner = TradingClient("owner", "secret", url_override=venue.url)
+    inject(venue, "halt", symbol="SPY", account="key")
+    sent = trading.submit_order(a_buy())
+    filled(owner, owner.submit_order(a_buy()))
+    assert trading.get_order_by_id(sent.id).filled_qty == "0"
+    requests.delete(f"{venue.url}/sim/faults", timeout=30).raise_for_status()
+    inject(venue, "halt", symbol="SPY", account="owner")
+    filled(trading, sent)
 
 
 def test_clock_skew_is_a_lie_in_the_clock_and_the_header_alone(

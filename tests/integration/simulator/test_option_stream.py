@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
 import msgpack
@@ -236,12 +237,18 @@ def test_an_account_has_one_connection_per_endpoint_406(standing: VenueThread) -
             await first.ready()
             await second.listen()
             refused = await second.asked(AUTH)
-            other = await second.asked({**AUTH, "key": "another"})
+            # Another key of the same account does not have a place of its own; that of another account has.
+            sharing = await second.asked({**AUTH, "key": "another"})
+            other = await second.asked({**AUTH, "key": "owner"})
         elsewhere = await _conversation(standing, AUTH, path=OPRA)
-        return refused, other, elsewhere[-1]
+        return refused, sharing, other, elsewhere[-1]
 
-    authenticated = [{"T": "success", "msg": "authenticated"}]
-    assert asyncio.run(ask()) == (an_error(406, "connection limit exceeded"), authenticated, authenticated)
+    standing.brokerage.open("owner", Decimal(5000))
+    taken, authenticated = (
+        an_error(406, "connection limit exceeded"),
+        [{"T": "success", "msg": "authenticated"}],
+    )
+    assert asyncio.run(ask()) == (taken, taken, authenticated, authenticated)
 
 
 def test_a_place_is_free_again_when_its_connection_is_gone(standing: VenueThread) -> None:

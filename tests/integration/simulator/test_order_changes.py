@@ -49,7 +49,7 @@ def test_a_replacement_is_a_new_order_and_the_old_one_names_it(trading: TradingC
     )
     assert new.id != sent.id
     assert (new.replaces, new.limit_price, new.qty, new.client_order_id) == (sent.id, "1.1", "3", "ticket-2")
-    old = trading.get_order_by_id(sent.id)
+    old = in_status(trading, sent, OrderStatus.REPLACED)
     assert (old.status, old.replaced_by, old.limit_price) == (OrderStatus.REPLACED, new.id, "1")
     assert old.replaced_at is not None
     assert trading.get_order_by_client_id("ticket-2").id == new.id

@@ -223,6 +223,7 @@ def test_open_orders_hold_buying_power_until_they_are_cancelled(trading: Trading
     sent = trading.submit_order(a_buy(qty=10, limit_price=1.50))
     assert figures_of(trading) == ("100000", "98500")
     trading.cancel_order_by_id(sent.id)
+    in_status(trading, sent, OrderStatus.CANCELED)
     assert figures_of(trading) == ("100000", "100000")
 
 
@@ -231,6 +232,21 @@ def test_a_market_order_holds_the_far_side_of_the_quote(venue: VenueThread, trad
     sent = trading.submit_order(at_market(OrderSide.BUY, qty=10))
     assert sent.limit_price is None
     assert figures_of(trading)[1] == "97400"
+
+
+def test_options_with_a_late_close_trade_a_quarter_of_an_hour_longer(market: FakeMarket) -> None:
+    settings = VenueSettings(latency_ms=(0.0, 0.0), partial_fills=0, late_close="SPY, QQQ")
+    with VenueThread(market, settings) as venue:
+        client = TradingClient("key", "secret", url_override=venue.url)
+        assert "options_late_close" in client.get("/assets/SPY")["attributes"]
+        set_clock(venue, at=at_eastern("16:10"))
+        sent = filled(client, client.submit_order(at_market(OrderSide.BUY)))
+        assert sent.expires_at == at_eastern("16:15")
+        resting = client.submit_order(a_buy(limit_price=1.00))
+        set_clock(venue, at=at_eastern("16:15"), speed=0)
+        in_status(client, resting, OrderStatus.EXPIRED)
+        with pytest.raises(APIError):
+            client.submit_order(at_market(OrderSide.BUY))
 
 
 def test_a_day_order_says_that_it_expires_at_the_close_and_does(

@@ -17,6 +17,7 @@ import requests
 from alpaca.common.exceptions import APIError
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import OrderSide, OrderStatus
+from alpaca.trading.requests import ReplaceOrderRequest
 
 from kernel.domain.errors import ConfigError
 from simulator.server import VenueThread
@@ -46,7 +47,10 @@ def state(tmp_path: Path) -> Path:
 
 
 def venue_with(state: Path, **settings: Any) -> VenueThread:
-    return VenueThread(FakeMarket(), VenueSettings(state=state, latency_ms=(0.0, 0.0), **settings))
+    return VenueThread(
+        FakeMarket(),
+        VenueSettings(**{"state": state, "latency_ms": (0.0, 0.0), "partial_fills": 0, **settings}),
+    )
 
 
 def client_of(venue: VenueThread, key: str = "key") -> TradingClient:
@@ -172,6 +176,28 @@ def test_resetting_is_remembered_too(state: Path) -> None:
             [],
         )
         bought(client_of(venue), client_order_id="ticket-1")
+
+
+def test_what_is_on_its_way_arrives_after_a_restart(state: Path) -> None:
+    latency = {"latency_ms": (60_000.0, 60_000.0)}
+    with venue_with(state, **latency) as venue:
+        trading = client_of(venue)
+        sent = [trading.submit_order(a_buy(limit_price=1.00)) for _ in range(2)]
+        set_clock(venue, at=at_eastern("10:30"))
+        for order in sent:
+            in_status(trading, order, OrderStatus.NEW)
+        trading.cancel_order_by_id(sent[0].id)
+        new = trading.replace_order_by_id(sent[1].id, ReplaceOrderRequest(limit_price=1.10, qty=3))
+        before = seen(venue)
+    with venue_with(state, speed=0, **latency) as venue:
+        trading = client_of(venue)
+        assert seen(venue)["/v2/orders?status=all&nested=true"] == before["/v2/orders?status=all&nested=true"]
+        assert trading.get_account().options_buying_power == "99470"
+        set_clock(venue, at=at_eastern("10:40"), speed=0)
+        in_status(trading, sent[0], OrderStatus.CANCELED)
+        in_status(trading, sent[1], OrderStatus.REPLACED)
+        in_status(trading, new, OrderStatus.NEW)
+        assert trading.get_account().options_buying_power == "99670"
 
 
 # Between the state and the journal

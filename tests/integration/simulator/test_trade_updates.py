@@ -261,14 +261,22 @@ def expired(venue: VenueThread, trading: TradingClient) -> None:
 @pytest.mark.parametrize(
     ("step", "events"),
     [
-        (cancelled, [("pending_new", "pending_new"), ("canceled", "canceled")]),
+        (
+            cancelled,
+            [
+                ("pending_new", "pending_new"),
+                ("pending_cancel", "pending_cancel"),
+                ("canceled", "canceled"),
+            ],
+        ),
         (
             replaced,
             [
                 ("pending_new", "pending_new"),
                 ("new", "new"),
-                ("replaced", "replaced"),
+                ("pending_replace", "pending_replace"),
                 ("pending_new", "pending_new"),
+                ("replaced", "replaced"),
                 ("new", "new"),
             ],
         ),

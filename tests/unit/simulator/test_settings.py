@@ -13,7 +13,7 @@ from simulator.venue.fills import FillModel
 def test_defaults_are_a_synthetic_market_and_a_hundred_thousand_dollars() -> None:
     settings = read_settings({})
     assert (settings.market, settings.equity, settings.fill_model) == ("synthetic", 100_000, FillModel.NBBO)
-    assert (settings.host, settings.latency_ms, settings.partial_fills) == ("127.0.0.1", (20.0, 60.0), 0)
+    assert (settings.host, settings.latency_ms, settings.partial_fills) == ("127.0.0.1", (20.0, 60.0), 10)
 
 
 def test_the_environment_sets_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,10 +221,10 @@ def test_a_replacement_holds_what_it_costs_and_not_both() -> None:
     advance(account)
     outcome = replaced(account, order_id, limit_price=Decimal("2.00"))
     assert isinstance(outcome, tuple)
-    assert [event.kind for event in outcome] == [EventKind.REPLACED, EventKind.PENDING_NEW]
+    assert [event.kind for event in outcome] == [EventKind.PENDING_REPLACE, EventKind.PENDING_NEW]
     assert account.options_buying_power_usd == 100
     refused = replaced(account, outcome[1].order.id, qty=9)
-    assert message(refused) == "cannot replace order in pending_new status"
+    assert message(refused) == "order chain not fully replaced"
 
 
 @pytest.mark.parametrize(

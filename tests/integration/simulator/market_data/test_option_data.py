@@ -1,6 +1,5 @@
 """Option market data through alpaca-py's OptionHistoricalDataClient, its figures held against the market's own."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,22 +42,6 @@ from tests.integration.simulator.data_clients import (
 
 UNKNOWN = "XXX260612C00520000"
 GREEKS = {"delta", "gamma", "rho", "theta", "vega"}
-
-
-@pytest.fixture(scope="module")
-def market() -> SyntheticMarket:
-    return SyntheticMarket(0)
-
-
-@pytest.fixture(scope="module")
-def venue(market: SyntheticMarket) -> Iterator[VenueThread]:
-    with VenueThread(market, VenueSettings(speed=0)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def at(market: SyntheticMarket) -> datetime:
-    return market.starts_at
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Stock market data through alpaca-py's StockHistoricalDataClient, its figures held against the market's own."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -38,22 +37,6 @@ from tests.integration.simulator.data_clients import (
 )
 
 BOTH = {"symbol_or_symbols": ["SPY", "NOPE"]}
-
-
-@pytest.fixture(scope="module")
-def market() -> SyntheticMarket:
-    return SyntheticMarket(0)
-
-
-@pytest.fixture(scope="module")
-def venue(market: SyntheticMarket) -> Iterator[VenueThread]:
-    with VenueThread(market, VenueSettings(speed=0)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def at(market: SyntheticMarket) -> datetime:
-    return market.starts_at
 
 
 @pytest.fixture(scope="module")
