@@ -30,6 +30,7 @@ from services.executor.adapters.postgres_switch import PostgresSwitch
 from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.readiness import Readiness
 from services.executor.core.steps import Steps
+from services.executor.core.switching import tripped_by_traffic
 from services.executor.gathering import Gathering
 from services.executor.reconciliation import Reconciler, StreamWatch
 from services.executor.settings import ExecutorSettings
@@ -57,7 +58,10 @@ def build(settings: ExecutorSettings) -> Process:
     origin = Origin(NAME, settings.code_revision(), params.config_hash)
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
     relay = OutboxRelay(database, publisher, stage=NAME, health=health)
-    orders = PostgresOrders(database, relay.kick, guard.permit)
+    most = params.executor.gates.orders_per_minute_max
+    orders = PostgresOrders(
+        database, relay.kick, guard.permit, lambda traffic: tripped_by_traffic(traffic, most, origin)
+    )
     steps = Steps(origin)
     switch = PostgresSwitch(switches, origin, relay.kick, venue_deadline_s=settings.venue_deadline_s)
     broker, account = AlpacaBroker(gateway, switch, guard), AlpacaAccount(gateway)

@@ -141,13 +141,16 @@ _LIVE_ORDERS = """
     WHERE counted > seen_filled
     ORDER BY created_at, client_order_id
 """
+# Nothing from before a person resumed trading: it would trip the switch again at once.
 _TRAFFIC = """
     SELECT
         (SELECT count(*) FROM dispatch_executions
          WHERE simulated_ts > now() - interval '1 minute' AND sequence = 1 AND account_id = %(account_id)s
+             AND simulated_ts > (SELECT counts_from FROM dispatch_control WHERE scope = '*')
              AND client_order_id IS DISTINCT FROM %(own)s)
         + (SELECT count(*) FROM dispatch_redeliveries
-           WHERE at > now() - interval '1 minute' AND account_id = %(account_id)s)
+           WHERE at > now() - interval '1 minute' AND account_id = %(account_id)s
+               AND at > (SELECT counts_from FROM dispatch_control WHERE scope = '*'))
 """
 _SUMS = """
     SELECT

@@ -63,7 +63,8 @@ class PostgresOrders:
     """Orders over one database; `on_commit` is called after every written step, to hurry the outbox.
 
     `permit` is called with every request whose intent was committed by a call of this object: nothing else may be sent.
-    A step that makes the Rejection of a breaker trips the switch in the same transaction.
+    A step that makes the Rejection of a breaker trips the switch in the same transaction, and so does a ticket that comes
+    again where `on_traffic`, given the account's traffic of the last minute, says so.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class PostgresOrders:
         database: Database,
         on_commit: Callable[[], None],
         permit: Callable[[OrderRequest], None] = lambda _request: None,
+        on_traffic: Callable[[int], Tripped | None] = lambda _traffic: None,
     ) -> None:
         self._database = database
         self._on_commit = on_commit
         self._permit = permit
+        self._on_traffic = on_traffic
         self._codec = Codec()
         # Decisions of this process queue up here rather than at the account's lock, where each would hold a connection.
         self._turn = asyncio.Lock()
@@ -92,7 +95,11 @@ class PostgresOrders:
             if row is None:
                 return None
             held = Held(await self._same(connection, row, ticket), written=False)
-            return Arrival(held, await count_redelivery(connection, ticket) if redelivered else 0)
+            traffic = await count_redelivery(connection, ticket) if redelivered else 0
+            tripped = self._on_traffic(traffic)
+            if tripped is not None:
+                await _trip(connection, tripped)
+            return Arrival(held, traffic)
 
     async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> Held:
         """Decide and write a ticket's first step, or return the order it has; see the port."""

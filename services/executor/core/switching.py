@@ -55,6 +55,17 @@ def refusal_by(switch: Switch, action: Action) -> Refusal | None:
     )
 
 
+def tripped_by_traffic(traffic: int, most: int, origin: Origin) -> Tripped | None:
+    """Return what repeats of tickets that have their orders trip the switch to: they bring no Rejection that could."""
+    if traffic <= most:
+        return None
+    code = RejectionCode.ORDER_RATE_ABOVE_LIMIT
+    reason = (
+        f"{code.value}: {traffic} tickets came within the last minute, repeats included, the most is {most}"
+    )
+    return Tripped(BREAKERS[code], reason, origin)
+
+
 def tripped_by(messages: Iterable[Evidence | Execution | Rejection]) -> Tripped | None:
     """Return what a step's messages trip the switch to: the Rejection of a breaker does."""
     for message in messages:
