@@ -343,6 +343,19 @@ async def test_readiness_follows_the_listener_and_its_passes(
     await database.close()
 
 
+async def test_another_worker_takes_over_and_is_reconciled_before_its_first_order(
+    executor: Executor, settings: ExecutorSettings, books: Books
+) -> None:
+    async with Executor(settings) as second:
+        async with executor.tracking():
+            await books.clean_from_now_on()
+        async with second.tracking():
+            await books.clean_from_now_on()
+    assert await books.rows(
+        "SELECT l.epoch, clean_epoch FROM dispatch_listeners l JOIN dispatch_reconciliation USING (account_id)"
+    ) == [(2, 2)]
+
+
 async def test_a_steady_flow_of_orders_is_never_taken_for_drift(
     executor: Executor, books: Books, market: FakeMarket, venue: VenueThread
 ) -> None:
