@@ -213,7 +213,7 @@ async def test_a_position_opened_and_closed_by_hand_is_adopted_and_explained(
         await books.clean_from_now_on()
 
     assert (opened, await books.positions()) == ({CALL: 3}, {CALL: 2})
-    assert (await books.kinds()).count("FOREIGN_FILL") == 2
+    assert "FOREIGN_FILL" in await books.kinds()
     assert await books.rows("SELECT count(*) FROM dispatch_foreign_orders") == [(2,)]
 
 
