@@ -53,7 +53,7 @@ def settings(venue: VenueThread, database_url: str) -> ExecutorSettings:
             "APCA_API_BASE_URL": venue.url,
             "APCA_API_DATA_URL": venue.url,
             "DISPATCH_EXECUTOR_SWEEP_S": "0.2",
-            "DISPATCH_EXECUTOR_RECONCILE_S": "0.3",
+            "DISPATCH_EXECUTOR_RECONCILE_S": "1",
         }
     )
 
