@@ -193,10 +193,9 @@ class Reconciler:
         """Return the orders of ours that the fills are of, by the venue's id; and those of others not seen before."""
         asked = {a.venue_order_id for a in activities if a.is_fill and a.venue_order_id is not None}
         owners = dict(await self._books.owners(asked))
+        strangers = await self._books.foreign(self._account_id(), asked - owners.keys())
         foreign = []
-        for venue_order_id in sorted(asked - owners.keys()):
-            if venue_order_id in await self._books.foreign(self._account_id(), [venue_order_id]):
-                continue
+        for venue_order_id in sorted(asked - owners.keys() - strangers):
             order = await self._statement.order(venue_order_id)
             owner = None if order is None else await self._books.owner_of(order.client_order_id)
             if owner is not None:

@@ -1,7 +1,8 @@
 """What the listener wrote of the venue's side, read by every worker before it sends a new order.
 
 1. A listener that died is noticed by its heartbeat: no stream, then, whatever it said last.
-2. Reconciled: a pass of the present listener was clean since its stream is up, and that is not too long ago.
+2. Reconciled: a pass of the present listener was clean since its stream is up, and that is not too long ago. While drift
+   stands no pass is clean, and what is to be told is the drift: then a recent pass is enough.
 """
 
 from collections.abc import Callable
@@ -36,8 +37,11 @@ class PostgresReadiness:
 
 _READ = """
     SELECT l.stream_ready AND l.beat_at > clock_timestamp() - make_interval(secs => %(stale_s)s),
-        r.clean_epoch = l.epoch AND r.clean_at >= l.stream_at
-            AND r.clean_at > clock_timestamp() - make_interval(secs => %(clean_s)s),
+        CASE WHEN r.drift = '{}'
+            THEN r.clean_epoch = l.epoch AND r.clean_at >= l.stream_at
+                AND r.clean_at > clock_timestamp() - make_interval(secs => %(clean_s)s)
+            ELSE r.pass_epoch = l.epoch AND r.pass_at > clock_timestamp() - make_interval(secs => %(clean_s)s)
+        END,
         r.drift
     FROM dispatch_listeners l LEFT JOIN dispatch_reconciliation r USING (account_id)
     WHERE l.account_id = %(account_id)s
