@@ -26,9 +26,9 @@ from services.executor.adapters.postgres_books import PostgresBooks
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
+from services.executor.adapters.postgres_readiness import PostgresReadiness
 from services.executor.adapters.postgres_switch import PostgresSwitch
 from services.executor.adapters.wire_guard import WireGuard
-from services.executor.core.readiness import Readiness
 from services.executor.core.steps import Steps
 from services.executor.core.switching import tripped_by_traffic
 from services.executor.gathering import Gathering
@@ -74,12 +74,11 @@ def build(settings: ExecutorSettings) -> Process:
         steps=steps,
         sweep_s=settings.sweep_s,
     )
-    swept = ReadinessOfSweep()
     gathering = Gathering(
         accounts=AlpacaAccounts(gateway),
         prices=AlpacaPrices(gateway, settings.option_feed, settings.stock_feed),
         sessions=AlpacaCalendars(gateway),
-        readiness=swept,
+        readiness=PostgresReadiness(database, lambda: account.account_id, settings.reconcile_s),
         clock=clock,
         clock_skew_s=_skew(settings, clock),
         venue_url=lambda: gateway.trading_url,
@@ -127,7 +126,7 @@ def build(settings: ExecutorSettings) -> Process:
         consumes=TICKETS,
         stage=stage,
         resources=[gateway, database, switches],
-        start=_start(account, tracker, swept),
+        start=_start(account, tracker),
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
@@ -159,16 +158,6 @@ def _may_walk(switch: PostgresSwitch) -> Callable[[], Awaitable[bool]]:
     return active
 
 
-class ReadinessOfSweep:
-    """Readiness as far as the sweep at the start tells it: once it is done, our orders agree with the venue's."""
-
-    def __init__(self) -> None:
-        self.done = False
-
-    async def readiness(self) -> Readiness:
-        return Readiness(stream_ready=self.done, reconciled=self.done)
-
-
 async def _all_of(*works: Task) -> None:
     async with asyncio.TaskGroup() as group:
         for work in works:
@@ -179,11 +168,10 @@ async def _awaited(work: Task) -> None:
     await work()
 
 
-def _start(account: AlpacaAccount, tracker: OrderTracker, swept: ReadinessOfSweep) -> Task:
+def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:
     async def start() -> None:
         await account.connect()
         # No new order before what is already at the venue is known.
         await tracker.sweep()
-        swept.done = True
 
     return start

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Self
+from unittest.mock import patch
 
 import pytest
 
@@ -11,15 +12,25 @@ from kernel.contracts.messages import Ticket
 from kernel.domain.errors import TransientError
 from kernel.stream.process import Process
 from kernel.stream.stage import Stage
-from services.executor.app import build
+from services.executor import app
+from services.executor.adapters.postgres_readiness import PostgresReadiness
+from services.executor.core.readiness import Readiness
 from services.executor.settings import ExecutorSettings
+
+
+class _AnotherListens(PostgresReadiness):
+    async def readiness(self) -> Readiness:
+        return Readiness(stream_ready=True, reconciled=True)
 
 
 class Executor:
     """The process of app.py without Kafka: its resources, its start, its stage, its tracking."""
 
-    def __init__(self, settings: ExecutorSettings) -> None:
-        self.process: Process = build(settings)
+    def __init__(self, settings: ExecutorSettings, *, listens_alone: bool = False) -> None:
+        """Unless it `listens_alone`, its orders are sent as if another worker listened to the venue for all."""
+        board = PostgresReadiness if listens_alone else _AnotherListens
+        with patch.object(app, "PostgresReadiness", board):
+            self.process: Process = app.build(settings)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -352,6 +352,33 @@ async def test_readiness_follows_the_listener_and_its_passes(
     await database.close()
 
 
+async def test_a_ticket_waits_for_the_first_clean_pass(
+    settings: ExecutorSettings, venue: VenueThread, market: FakeMarket
+) -> None:
+    market.quotes[CALL] = (2.45, 2.55)
+    async with Executor(settings, listens_alone=True) as alone:
+        waiting = asyncio.create_task(alone.deliver(ticket_for(venue)))
+        async with alone.tracking():
+            await waiting
+    assert len(venue.desk.account.orders) == 1
+
+
+async def test_nothing_new_is_sent_while_drift_stands(
+    settings: ExecutorSettings, books: Books, venue: VenueThread
+) -> None:
+    async with Executor(settings, listens_alone=True) as alone, alone.tracking():
+        await books.clean_from_now_on()
+        conjure_cash(venue, Decimal(-1))
+
+        async def drifts() -> bool:
+            return bool(await books.drift())
+
+        await eventually(drifts)
+        await alone.deliver(ticket_for(venue))
+    assert not venue.desk.account.orders
+    assert await books.rows("SELECT code FROM dispatch_executions") == [("DRIFT_UNEXPLAINED",)]
+
+
 async def test_another_worker_takes_over_and_is_reconciled_before_its_first_order(
     executor: Executor, settings: ExecutorSettings, books: Books
 ) -> None:
