@@ -93,6 +93,15 @@ def connect(environ: Mapping[str, str] = os.environ) -> Connection:
     return connection_from({**environ, **state.environment})
 
 
+def database_here(environ: Mapping[str, str] = os.environ) -> tuple[str, ServiceSettings]:
+    """Return the database's URL and the settings that go with it; nothing but Postgres need be named, or run."""
+    state = None if "DATABASE_URL" in environ else running_stack(environ)
+    if state is None and "DATABASE_URL" not in environ:
+        raise StackError("no stack runs here: start one with `dispatch up`, or set DATABASE_URL")
+    settings = ServiceSettings.from_env({**environ, **({} if state is None else state.environment)})
+    return settings.database_url.get_secret_value(), settings
+
+
 def connection_from(environment: Mapping[str, str]) -> Connection:
     """Return the connection that variables describe; raises ConfigError on values that cannot be."""
     settings = ServiceSettings.from_env(environment)

@@ -1,5 +1,6 @@
 """`dispatch up`, `down`, `status`, `logs`, `migrate`: the stack in the background."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,10 @@ from dispatch.stack.errors import StackError
 from dispatch.stack.options import StackOptions, default_run_folder
 from dispatch.stack.state import StackState, part_log, part_statuses, read_state
 from dispatch.stack.supervisor import start_background, stop_background
+from dispatch.switch import document, headline, standing_switch
 from kernel.adapters.migrate import migrate as migrate_database
+from kernel.domain.control import Switch
+from kernel.domain.errors import DatabaseUnavailable
 from kernel.runtime.settings import ServiceSettings
 from simulator.venue.fills import FillModel
 
@@ -81,8 +85,11 @@ def down() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show each process, its memory and last error, and how far each stage lags behind its topic."""
+    """Show whether trading is stopped, each process, its memory and last error, and each stage's lag."""
     state = _running()
+    switch, trouble = _switch(state)
+    if not as_json:
+        out.print(trouble if switch is None else headline(switch), markup=False)
     rows = [
         {
             "part": s.record.name,
@@ -98,7 +105,16 @@ def status(as_json: AsJson = False) -> None:
     lags = consumer_lags(connection.kafka, connection.prefix)
     total = sum(int(str(row["memory_mb"])) for row in rows)
     if as_json:
-        write_json({"phase": state.phase, "parts": rows, "consumer_lag": lags, "memory_mb": total})
+        control = {"trouble": trouble} if switch is None else document(switch)
+        write_json(
+            {
+                "phase": state.phase,
+                "control": control,
+                "parts": rows,
+                "consumer_lag": lags,
+                "memory_mb": total,
+            }
+        )
         return
     table = Table("part", "state", "pid", "memory", "restarts", "lag", "last error", box=None)
     for row in rows:
@@ -142,6 +158,17 @@ def migrate() -> None:
         connect().database_url if "DATABASE_URL" not in os.environ else os.environ["DATABASE_URL"]
     )
     err.print("the tables are up to date")
+
+
+def _switch(state: StackState) -> tuple[Switch | None, str]:
+    """Return the switch, or None and why it is not known: the rest of the status is wanted all the more then."""
+    url = state.environment.get("DATABASE_URL")
+    if url is None:
+        return None, "trading: not known, the stack has no database yet"
+    try:
+        return asyncio.run(standing_switch(url)), ""
+    except DatabaseUnavailable as e:
+        return None, f"trading: not known, {e}"
 
 
 def _running() -> StackState:

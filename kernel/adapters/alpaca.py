@@ -36,6 +36,8 @@ from kernel.runtime.logging import get_logger
 from kernel.runtime.settings import PAPER_TRADING_URL, ServiceSettings
 
 T = TypeVar("T")
+#: Method, URL and body of a request that is about to be sent.
+Check = Callable[[str, str, bytes | str | None], None]
 #: Scheme, host and port, nothing more. User info and backslashes are read differently by different parsers: one such
 #: URL named the paper host to the check and another host to the HTTP client.
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?")
@@ -107,6 +109,8 @@ class AlpacaGateway:
     parsed models drop the daily bars of option snapshots. Call them through `call`, never directly. Use as an async
     context manager, or call `close`. Raises ConfigError on a host that must not be given the keys. Without a `governor`
     it keeps to a fixed share of the account's requests.
+    `before_trading(method, url, body)` is called, in the calling thread, right before a request of `trading` goes to the
+    socket; what it raises keeps the request from being sent.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class AlpacaGateway:
         clock: VenueClock,
         *,
         threads: int = 8,
+        before_trading: Check | None = None,
         governor: RateGovernor | None = None,
     ) -> None:
         keys = (settings.apca_api_key_id.get_secret_value(), settings.apca_api_secret_key.get_secret_value())
@@ -125,7 +130,7 @@ class AlpacaGateway:
         self._governor = governor or RateGovernor()
         self._heard = threading.local()
         self.trading = self._prepare(
-            TradingClient(*keys, paper=True, raw_data=True, url_override=base), threads
+            TradingClient(*keys, paper=True, raw_data=True, url_override=base), threads, before_trading
         )
         self.options = self._prepare(
             OptionHistoricalDataClient(*keys, raw_data=True, url_override=data), threads
@@ -146,17 +151,18 @@ class AlpacaGateway:
         self,
         function: Callable[..., T],
         *args: Any,
-        urgency: Urgency = Urgency.READ,
+        urgency: Urgency | None = Urgency.READ,
         within_s: float | None = None,
         **kwargs: Any,
     ) -> T:
-        """Run one client call in a thread, once the account's request budget admits it.
+        """Run one client call in a thread, once the account's request budget admits it; `urgency` None: `admit` has.
 
         Raises VenueUnavailable (may be repeated if it only reads; as OverBudget nothing was sent), VenueRefused, or
         TimeoutError when there was no answer `within_s` after it was admitted.
         """
         budget = self._budget_of(function)
-        await self._governor.admit(budget, urgency)
+        if urgency is not None:
+            await self._governor.admit(budget, urgency)
         heard: list[Told] = []
         work = partial(self._hearing, heard, partial(function, *args, **kwargs))
         try:
@@ -170,6 +176,10 @@ class AlpacaGateway:
         finally:
             for told in heard:
                 self._governor.observe(budget, told)
+
+    async def admit(self, function: Callable[..., object], urgency: Urgency) -> None:
+        """Wait for the request budget of a call that follows; raises OverBudget: nothing was sent."""
+        await self._governor.admit(self._budget_of(function), urgency)
 
     async def connect(self) -> None:
         """Take over the venue's time; raises VenueUnavailable, or ConfigError when it refuses our keys."""
@@ -198,12 +208,12 @@ class AlpacaGateway:
 
     _has_header = False
 
-    def _prepare(self, client: T, threads: int) -> T:
+    def _prepare(self, client: T, threads: int, check: Check | None = None) -> T:
         assert isinstance(client, RESTClient)
         client._retry = 0  # noqa: SLF001 - the only way to set it after construction. One attempt; a retried POST is how one decision becomes two orders
         session = client._session  # noqa: SLF001
-        session.mount("http://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
-        session.mount("https://", HTTPAdapter(pool_maxsize=threads, max_retries=0))
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Transport(check, pool_maxsize=threads, max_retries=0))
         session.request = partial(session.request, timeout=(min(3.0, self.deadline_s), self.deadline_s))  # type: ignore[method-assign]
         session.hooks["response"] += [self._follow_clock, self._hear_limits, _read_fast]
         return client
@@ -224,6 +234,20 @@ class AlpacaGateway:
     def _follow_clock(self, response: requests.Response, *_args: object, **_kwargs: object) -> None:
         if self.clock.observe_header(response.headers.get(VENUE_CLOCK_HEADER)):
             self._has_header = True
+
+
+class _Transport(HTTPAdapter):
+    """The way to the socket, past a check."""
+
+    def __init__(self, check: Check | None, *, pool_maxsize: int, max_retries: int) -> None:
+        super().__init__(pool_maxsize=pool_maxsize, max_retries=max_retries)
+        self._check = check
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if self._check is not None:
+            body = request.body if isinstance(request.body, (bytes, str)) else None
+            self._check(request.method or "", request.url or "", body)
+        return super().send(request, *args, **kwargs)
 
 
 def _limits_told(status: int, headers: Mapping[str, str]) -> Told | None:

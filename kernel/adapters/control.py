@@ -3,7 +3,7 @@
 1. A change, its row of history and its message in the outbox are one transaction, serialised by the switch's row.
 2. An order is sent inside `held`, which reads the switch after it has taken the shared lock; so once a change is
    committed and `drained` says yes, nothing that the new state forbids is on its way or will be.
-3. A holder that stands still loses its lock when the server ends its idle transaction. It must not send after that:
+3. A holder that stands still loses its lock when the server ends its transaction. It must not send after that:
    see `Lease`.
 4. No row, no trading: a switch that is missing reads as HALTED.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg.rows import class_row
 
 from kernel.adapters.postgres import Connection, Database
 from kernel.contracts.codec import Codec
@@ -26,7 +27,23 @@ from kernel.domain.errors import DatabaseUnavailable
 
 #: Any fixed number: the advisory lock of the switch. Orders on their way share it, `drained` takes it alone.
 _LOCK = 5_319_089
+#: The longest from holding the switch to the first byte of the request, where the venue's deadline is not shorter.
+_LEASE_S = 5.0
+_MARGIN_S = 5.0
 Change = Callable[[Switch, datetime], Switch]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingTimes:
+    """How long an order may hold the switch, seconds.
+
+    `lease_s`: within it sending is begun, or not at all. `at_most_s`: then the server ends the transaction, whatever its
+    holder does. `longest_s`: by then no order can hold it any more.
+    """
+
+    lease_s: float
+    at_most_s: float
+    longest_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,23 @@ class Lease:
     def over(self) -> bool:
         """Whether it is too late to begin to send."""
         return self.monotonic() >= self.ends_at_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOrder:
+    """An order of ours that has not ended, as the ledger has it."""
+
+    client_order_id: str
+    occ_symbol: str
+    status: str
+    opens: bool
+
+
+def holding_times(venue_deadline_s: float) -> HoldingTimes:
+    """Return the times that go with the venue's deadline: an order is waited for twice as long at most."""
+    lease_s = min(_LEASE_S, venue_deadline_s)
+    at_most_s = lease_s + 2 * venue_deadline_s + _MARGIN_S
+    return HoldingTimes(lease_s=lease_s, at_most_s=at_most_s, longest_s=at_most_s + _MARGIN_S)
 
 
 async def read_switch(connection: Connection, scope: str = EVERYTHING) -> Switch:
@@ -72,21 +106,24 @@ async def change_switch(
 
 
 @asynccontextmanager
-async def held(database: Database, *, lease_s: float, idle_s: float) -> AsyncIterator[Lease]:
-    """Yield the right to send as the switch stands; no change of it can be drained before the block ends.
+async def held(database: Database, times: HoldingTimes) -> AsyncIterator[Lease]:
+    """Yield the right to send as the switch stands; no change of it is drained before the block ends.
 
-    `lease_s`: how long sending may be begun; `idle_s`, longer than that and the sending itself: when the server takes
-    the lock from a holder that stands still. Raises DatabaseUnavailable, before the block only: what happened in it
-    counts even if the connection was lost meanwhile.
+    Raises DatabaseUnavailable before the block only: what happened in it counts, even if the lock was lost meanwhile.
     """
-    ends_at_s, entered = time.monotonic() + lease_s, False
+    # Before the lock, so that a holder that is stopped right after it was given the lock counts from then.
+    ends_at_s, over_to_us, failed = time.monotonic() + times.lease_s, False, False
     try:
         async with database.transaction() as connection:
-            switch = await _hold(connection, idle_s)
-            entered = True
-            yield Lease(switch, ends_at_s)
+            switch = await _hold(connection, times.at_most_s)
+            over_to_us = True
+            try:
+                yield Lease(switch, ends_at_s)
+            except BaseException:
+                failed = True
+                raise
     except DatabaseUnavailable:
-        if not entered:
+        if failed or not over_to_us:
             raise
 
 
@@ -95,8 +132,9 @@ async def drained(database: Database, patience_s: float) -> bool:
     try:
         async with database.transaction() as connection:
             await connection.execute(
-                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
-                (f"{patience_s * 1000:.0f}ms",),
+                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),"
+                " set_config('transaction_timeout', '0', true)",
+                (_ms(patience_s),),
             )
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     except DatabaseUnavailable as e:
@@ -104,6 +142,13 @@ async def drained(database: Database, patience_s: float) -> bool:
             return False
         raise
     return True
+
+
+async def live_orders(connection: Connection) -> list[LiveOrder]:
+    """Return our orders that have not ended, oldest first."""
+    async with connection.cursor(row_factory=class_row(LiveOrder)) as cursor:
+        await cursor.execute(_LIVE_ORDERS)
+        return await cursor.fetchall()
 
 
 def announcement(switch: Switch, origin: Origin) -> Control:
@@ -120,20 +165,24 @@ def announcement(switch: Switch, origin: Origin) -> Control:
     )
 
 
-async def _hold(connection: Connection, idle_s: float) -> Switch:
-    async with connection.pipeline():
-        await connection.execute(
-            "SELECT set_config('idle_in_transaction_session_timeout', %s, true)", (f"{idle_s * 1000:.0f}ms",)
-        )
-        tried = await connection.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", (_LOCK,))
-    switch = await _read(connection, EVERYTHING, "")  # not in the pipeline: after one no idle time is counted
-    if await tried.fetchone() == (True,):
+async def _hold(connection: Connection, at_most_s: float) -> Switch:
+    # Not the limit on idle time: Postgres 18 was seen to forget that one after a pipeline.
+    tried = await connection.execute(
+        "SELECT set_config('transaction_timeout', %s, true), pg_try_advisory_xact_lock_shared(%s)",
+        (_ms(at_most_s), _LOCK),
+    )
+    row = await tried.fetchone()
+    # Another statement, for it must see what was committed until the lock was given.
+    switch = await read_switch(connection)
+    if (row is not None and row[1]) or switch.state is ControlState.HALTED:
         return switch
-    # Somebody waits for the orders on their way: the change is committed, so what it forbids need not wait with it.
-    if switch.state is ControlState.HALTED:
-        return switch
+    # Somebody waits for the orders on their way: behind them, until all is in that was let through before.
     await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_LOCK,))
     return await read_switch(connection)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
 
 
 async def _read(connection: Connection, scope: str, lock: str) -> Switch:
@@ -207,4 +256,12 @@ _UPDATE = """
 _HISTORY = """
     INSERT INTO dispatch_control_history (scope, version, state, reason, changed_by, since, cancel_orders)
     VALUES (%(scope)s, %(version)s, %(state)s, %(reason)s, %(changed_by)s, %(since)s, %(cancel_orders)s)
+"""
+# The states of the partial index on orders that have not ended, in its own words.
+_LIVE_ORDERS = """
+    SELECT o.client_order_id, e.occ_symbol, o.status, e.action IN ('buy_to_open', 'sell_to_open') AS opens
+    FROM dispatch_orders o
+    JOIN dispatch_executions e ON e.client_order_id = o.client_order_id AND e.sequence = 1
+    WHERE o.status IN ('NEW', 'SENDING', 'UNKNOWN', 'ACKNOWLEDGED', 'PARTIALLY_FILLED')
+    ORDER BY o.created_at, o.client_order_id
 """

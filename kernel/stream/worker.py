@@ -1,36 +1,28 @@
 """The live shell: Faust reads, the handler works, Faust commits what is done.
 
 Faust joins the group, assigns partitions and commits offsets; decoding, dead letters, retries and writing are ours
-(kernel.stream.handling), because Faust drops the record an agent raises on and acknowledges before the log does.
+(kernel.stream.handling, kernel.stream.consuming), because Faust drops the record an agent raises on and acknowledges
+before the log does.
 
-1. An offset is committed only when every record before it in its partition was handled to the end.
-2. Records of one key are handled in order; different keys run side by side.
-3. The first broken invariant ends `run`: the process stops, nothing unfinished is acknowledged.
-4. A consumer that stays silent while records wait ends `run` too: Faust has been seen alive and not consuming.
+1. The first broken invariant ends `run`: the process stops, nothing unfinished is acknowledged.
+2. A consumer that stays silent while records wait ends `run` too: Faust has been seen alive and not consuming.
 """
 
 import asyncio
-from collections.abc import Hashable
-from functools import partial
 from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
-from faust.types import EventT, StreamT
+from faust.types import StreamT
 
 from kernel.domain.errors import InvariantBroken
 from kernel.runtime.logging import get_logger
-from kernel.stream.acks import Arrival, InOrderAcks
+from kernel.stream.consuming import Consumption
 from kernel.stream.handling import Handler, RawRecord
-from kernel.stream.lanes import Lanes
 
 _log = get_logger()
-#: Enough to hide a slow venue, few enough that a crash repeats little work.
-MAX_IN_FLIGHT = 16
 _SESSION_TIMEOUT_S = 10.0
 _STOP_DEADLINE_S = 10.0
-#: What is under way at a SIGTERM usually ends in milliseconds; a venue that hangs must not hold the process for long.
-_DRAIN_DEADLINE_S = 5.0
 _WATCH_EVERY_S = 10.0
 #: Longer than a rebalance with a slow member; shorter than a trader's patience.
 _SILENT_LIMIT_S = 60.0
@@ -54,12 +46,11 @@ class Worker:
 
     async def run(self) -> None:
         """Consume until cancelled; raises what broke the handler."""
-        self._lanes = Lanes(MAX_IN_FLIGHT)
-        self._acks = InOrderAcks()
+        self._consumption = Consumption(self._handler)
         self._app.on_partitions_assigned.connect(self._joined, weak=False)
         await self._app.start()
         watch = asyncio.create_task(self._watch(), name="consumer watch")
-        failure = asyncio.create_task(self._lanes.failed(), name="consumer failure")
+        failure = asyncio.create_task(self._consumption.failed(), name="consumer failure")
         try:
             done, _ = await asyncio.wait([watch, failure], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -68,7 +59,7 @@ class Worker:
             watch.cancel()
             failure.cancel()
             await asyncio.gather(watch, failure, return_exceptions=True)
-            await self._lanes.drain(_DRAIN_DEADLINE_S)
+            await self._consumption.drain()
             await self._stop()
 
     async def _joined(self, *_: object, **__: object) -> None:
@@ -76,21 +67,15 @@ class Worker:
 
     async def _consume(self, stream: StreamT[bytes]) -> None:
         async for event in stream.noack().events():  # type: ignore[attr-defined]
-            arrival = self._acks.arrived(event.message.partition, event.ack)
-            await self._lanes.submit(_lane(event), partial(self._handle, event, arrival))
-
-    async def _handle(self, event: EventT[bytes], arrival: Arrival) -> None:
-        message = event.message
-        await self._handler.handle_record(
-            RawRecord(
+            message = event.message
+            record = RawRecord(
                 topic=message.topic,
                 partition=message.partition,
                 offset=message.offset,
                 key=message.key,
                 value=message.value,
             )
-        )
-        self._acks.finished(arrival)
+            await self._consumption.take(record, event.ack)
 
     async def _watch(self) -> None:
         """Raise InvariantBroken when records wait and none has arrived or finished for too long."""
@@ -128,11 +113,6 @@ class _App(faust.App):
 
     def _create_directories(self) -> None:
         return
-
-
-def _lane(event: EventT[bytes]) -> Hashable:
-    message = event.message
-    return message.key if message.key is not None else message.partition
 
 
 def _faust_app(name: str, prefix: str, bootstrap_servers: str) -> faust.App:

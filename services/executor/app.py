@@ -22,14 +22,19 @@ from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
+from services.executor.adapters.postgres_switch import PostgresSwitch
+from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.steps import Steps
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
+from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
 
 NAME = "executor"
 #: Sixteen tickets at once, the followers, the relay: more than the default pool, far below the server's limit.
 _CONNECTIONS = 8
+#: An order on its way holds one of these: the switch must not wait for a connection, nor the ledger for the switch.
+_SWITCH_CONNECTIONS = 18
 
 
 def build(settings: ExecutorSettings) -> Process:
@@ -37,14 +42,17 @@ def build(settings: ExecutorSettings) -> Process:
     require_paper_host(settings.apca_api_base_url)  # the trade updates do not go through the gateway
     params = load_params(settings.params_file)
     clock, health = VenueClock(), Health()
-    gateway = AlpacaGateway(settings, clock, governor=shared_governor(settings))
+    guard = WireGuard()
+    gateway = AlpacaGateway(settings, clock, governor=shared_governor(settings), before_trading=guard.check)
     url = settings.database_url.get_secret_value()
-    database = Database(url, size=_CONNECTIONS)
+    database, switches = Database(url, size=_CONNECTIONS), Database(url, size=_SWITCH_CONNECTIONS)
+    origin = Origin(NAME, settings.code_revision(), params.config_hash)
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers, settings.topic_prefix, NAME)
     relay = OutboxRelay(database, publisher, stage=NAME, health=health)
-    orders = PostgresOrders(database, relay.kick)
-    steps = Steps(Origin(NAME, settings.code_revision(), params.config_hash))
-    broker, account = AlpacaBroker(gateway), AlpacaAccount(gateway)
+    orders = PostgresOrders(database, relay.kick, guard.permit)
+    steps = Steps(origin)
+    switch = PostgresSwitch(switches, origin, relay.kick, venue_deadline_s=settings.venue_deadline_s)
+    broker, account = AlpacaBroker(gateway, switch, guard), AlpacaAccount(gateway)
     tracker = OrderTracker(
         broker=broker,
         orders=orders,
@@ -52,6 +60,9 @@ def build(settings: ExecutorSettings) -> Process:
         clock=clock,
         steps=steps,
         sweep_s=settings.sweep_s,
+    )
+    stopper = OrderStopper(
+        switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
     )
     stage = ExecutorStage(
         broker=broker,
@@ -71,12 +82,12 @@ def build(settings: ExecutorSettings) -> Process:
         health=health,
         consumes=TICKETS,
         stage=stage,
-        resources=[gateway, database],
+        resources=[gateway, database, switches],
         start=_start(account, tracker),
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
-            "tracking": lambda: election.lead(tracker.run),
+            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run)),
             "clock": gateway.follow_clock,
         },
     )
@@ -93,6 +104,16 @@ def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] 
         return (machine.now() - venue.now()).total_seconds()
 
     return ahead_s
+
+
+async def _all_of(*works: Task) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(_awaited(work))
+
+
+async def _awaited(work: Task) -> None:
+    await work()
 
 
 def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from kernel.contracts.messages import Ticket
 from kernel.domain.calendar import TradingCalendar
+from kernel.domain.control import Switch
 from services.executor.core.answers import Answer
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
@@ -20,7 +21,10 @@ class Broker(Protocol):
     """The venue's order desk."""
 
     async def submit(self, request: OrderRequest) -> Answer:
-        """Send an order once, with a deadline and without retry; every outcome is a value."""
+        """Send an order once, with a deadline and without retry; every outcome is a value.
+
+        Raises DatabaseUnavailable where the switch could not be asked: nothing was sent then.
+        """
         ...
 
     async def find(self, client_order_id: str) -> VenueReport | None:
@@ -118,4 +122,14 @@ class Orders(Protocol):
         ...
 
 
+class Standing(Protocol):
+    """The switch that stops trading."""
+
+    async def read(self) -> Switch:
+        """Return the switch as it stands; raises DatabaseUnavailable."""
+        ...
+
+
+#: Takes over what the venue says of the order under our id; raises TransientError.
+Follow = Callable[[str], Awaitable[None]]
 Pause = Callable[[float], Awaitable[None]]

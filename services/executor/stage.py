@@ -7,7 +7,9 @@
    workers on one ticket make one order. Once it has called an id taken, only what it shows counts, however late.
 4. Whether an order may be sent is decided under the account's lock, on its book as it stands then: two decisions never
    see the same book, so together they cannot pass a limit that each keeps to.
-5. `handle` returns only when the order is at the venue or has ended; a failure before that is retried by the shell
+5. The switch is asked by the order desk, with the request in hand: what it stops was not sent, and ends REJECTED;
+   a request that was sent before is first looked for, and never repeated.
+6. `handle` returns only when the order is at the venue or has ended; a failure before that is retried by the shell
    and resumes from the stored state.
 """
 
@@ -26,6 +28,7 @@ from services.executor.core.answers import (
     Duplicate,
     NotAccepted,
     Refused,
+    Stopped,
     Unanswered,
     claims_duplicate,
 )
@@ -122,11 +125,11 @@ class ExecutorStage:
         match answer:
             case Accepted(report):
                 return await self._accept(order, report)
-            case Refused(refusal) if is_first_request(order):
+            case Refused(refusal) | Stopped(refusal) if is_first_request(order):
                 return await self._refuse(order, refusal)
             case Refused(refusal) | Duplicate(refusal) if claims_duplicate(refusal):
                 return await self._claim(order, refusal.message)
-            case Refused(refusal) | Duplicate(refusal):
+            case Refused(refusal) | Duplicate(refusal) | Stopped(refusal):
                 return await self._look_before_refusing(order, refusal)
             case Unanswered(reason) | NotAccepted(reason):
                 return await self._doubt(order, reason)

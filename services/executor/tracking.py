@@ -59,8 +59,10 @@ class OrderTracker:
             found = open_orders.get(order.client_order_id) or await self._broker.find(order.client_order_id)
             if found is not None:
                 await self._settle(found)
-        for client_order_id in open_orders.keys() - {order.client_order_id for order in unsettled}:
-            await self._settle(open_orders[client_order_id])
+        known = {order.client_order_id for order in unsettled}
+        for client_order_id, report in open_orders.items():
+            if client_order_id not in known:
+                await self._settle(report)
 
     async def follow(self, client_order_id: str) -> None:
         """Look one order up and take over what the venue says of it; raises TransientError."""

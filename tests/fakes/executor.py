@@ -2,19 +2,23 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, Ticket
+from kernel.adapters.control import Lease
+from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, RejectionCode, Ticket
 from kernel.domain.calendar import Session, TradingCalendar
 from kernel.domain.clock import MARKET_ZONE, Clock
+from kernel.domain.control import EVERYTHING, ControlState, Switch, tightened
 from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
 from kernel.domain.ids import derive_id
 from kernel.testing.builders import NOW
-from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
+from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
+from services.executor.core.gates import Refusal
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
@@ -37,6 +41,7 @@ class Outcome(StrEnum):
     REFUSE = "refuse"
     CALL_IT_MALFORMED = "call it malformed"
     CLAIM_DUPLICATE = "claim duplicate"
+    STOP = "stop"
 
 
 @dataclass
@@ -61,6 +66,9 @@ class FakeBroker:
 
     async def submit(self, request: OrderRequest) -> Answer:
         self.trap("before the post")
+        if self.plan and self.plan[0] is Outcome.STOP:
+            self.plan.popleft()
+            return Stopped(Refusal(code=RejectionCode.TRADING_HALTED, message="trading is halted"))
         self.posts.append(request)
         answer = self._answer(request, self.plan.popleft() if self.plan else Outcome.ACCEPT)
         self.trap("after the post")
@@ -236,6 +244,55 @@ class FakeOrders:
             self.commits_to_doubt -= 1
             raise DatabaseUnavailable("connection lost after the commit")
         return Held(step.order, written=True)
+
+
+class FakeSwitch:
+    """The switch of an executor, in memory; `tripped` is what was asked of it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.switch = Switch(
+            scope=EVERYTHING,
+            state=ControlState.ACTIVE,
+            reason="never stopped",
+            by="migration",
+            since=clock.now(),
+            version=1,
+            counts_from=clock.now(),
+        )
+        self.holders = 0
+        self.holds = 0
+        self.leases_over = False
+        self.trouble: Exception | None = None
+        self.tripped: list[tuple[ControlState, str]] = []
+
+    def set(self, state: ControlState, *, cancel_orders: bool = False) -> None:
+        """What a person does."""
+        self.switch = replace(
+            self.switch, state=state, reason="a drill", by="ada", cancel_orders=cancel_orders
+        )
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Lease]:
+        if self.trouble is not None:
+            raise self.trouble
+        self.holders, self.holds = self.holders + 1, self.holds + 1
+        try:
+            yield Lease(self.switch, ends_at_s=0.0 if self.leases_over else 1.0, monotonic=lambda: 0.5)
+        finally:
+            self.holders -= 1
+
+    async def read(self) -> Switch:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.switch
+
+    async def trip(self, state: ControlState, reason: str) -> Switch:
+        self.tripped.append((state, reason))
+        if self.trouble is not None:
+            raise self.trouble
+        self.switch = tightened(self.switch, state, reason=reason, by="executor", now=self._clock.now())
+        return self.switch
 
 
 class FakeSessions:

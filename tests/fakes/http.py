@@ -53,7 +53,7 @@ def scripted_server() -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815 - http.server calls them by these names
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - http.server calls them by these names
 
         def log_message(self, *_args: object) -> None:
             pass

@@ -16,6 +16,7 @@ from dispatch.replay.report.telling import to_document
 from dispatch.replay.results import StageResult
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import RejectionCode
+from services.executor.core.switching import BREAKERS
 from services.selector.core.ranking import Ranking
 from services.selector.core.validation import ContractReason
 from tests.architecture.reference_pages import sources
@@ -26,6 +27,10 @@ FILES = sorted(FOLDER.glob("*.json"))
 LARGEST_BYTES, ALL_BYTES = 150_000, 1_000_000
 #: Said by the venue or by nobody; no decision of a stage.
 NOT_DECIDED = {("executor", RejectionCode.VENUE_REJECTED)}
+#: Said at the moment of sending, by the switch and at the wire; and the breakers, which trip the switch.
+NOT_DECIDED |= {
+    ("executor", code) for code in (RejectionCode.TRADING_HALTED, RejectionCode.REDUCING_ONLY, *BREAKERS)
+}
 #: The chain is asked for what has not expired, and nothing is judged after the close.
 NEVER_MET = {ContractReason.EXPIRED}
 

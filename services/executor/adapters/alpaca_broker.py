@@ -1,24 +1,33 @@
 """The order desk at Alpaca.
 
-A POST is one attempt with a deadline: what is not a clear yes or no is Unanswered. A GET may be repeated, so whatever
-goes wrong with it is VenueUnavailable; only Alpaca's own code for "order not found" counts as an order's absence.
+1. A POST is one attempt with a deadline: what is not a clear yes or no is Unanswered.
+2. It is made while the switch is held that lets it through, and past the wire guard; so nothing is sent after a halt
+   has returned, and nothing that no committed intent stands behind. What the guard stops halts trading, and the process.
+3. A GET may be repeated, so whatever goes wrong with it is VenueUnavailable; only Alpaca's own code for "order not
+   found" counts as an order's absence.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from alpaca.common.exceptions import APIError
 
 from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
+from kernel.adapters.control import Lease
 from kernel.contracts.parts import Action
-from kernel.domain.errors import OverBudget, VenueUnavailable
-from kernel.domain.money import plain
+from kernel.domain.control import ControlState, Switch
+from kernel.domain.errors import DatabaseUnavailable, OverBudget, VenueUnavailable
 from kernel.domain.rate_limit import Urgency
-from services.executor.core.answers import Accepted, Answer, NotAccepted, Unanswered, read_refusal
+from kernel.runtime.logging import get_logger
+from services.executor.adapters.wire_guard import LeaseOver, OrdersAboveDecisions, WireGuard, order_fields
+from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
 from services.executor.core.orders import OrderRequest
+from services.executor.core.switching import refusal_by
 from services.executor.core.venue_reports import VenueReport, read_report
 
+_log = get_logger()
 _CLOSING = frozenset({Action.BUY_TO_CLOSE, Action.SELL_TO_CLOSE})
 _NOT_FOUND = (404, 40410000)
 _TOO_MANY_REQUESTS = 429
@@ -27,34 +36,35 @@ _PAGE = 500
 _PAGES = 10
 
 
+class OrderSwitch(Protocol):
+    """The switch as the order desk uses it; see PostgresSwitch."""
+
+    def held(self) -> AbstractAsyncContextManager[Lease]: ...
+
+    async def trip(self, state: ControlState, reason: str) -> Switch: ...
+
+
 class AlpacaBroker:
     """A Broker over the process's gateway."""
 
-    def __init__(self, gateway: AlpacaGateway) -> None:
+    def __init__(self, gateway: AlpacaGateway, switch: OrderSwitch, guard: WireGuard) -> None:
+        """`guard` is what the gateway asks before it sends."""
         self._gateway = gateway
+        self._switch = switch
+        self._guard = guard
 
     async def submit(self, request: OrderRequest) -> Answer:
-        """POST the order once."""
+        """POST the order once, if the switch lets it through; raises DatabaseUnavailable before anything is sent."""
         try:
-            body = await self._gateway.call(
-                self._gateway.trading.post,
-                "/orders",
-                order_fields(request),
-                urgency=_urgency_of(request),
-                # The gateway's deadline is for each wait on the socket; this one is for the whole call.
-                within_s=2 * self._gateway.deadline_s,
-            )
-            return Accepted(_own_report(body, request))
-        except VenueRefused as e:
-            return read_refusal(e.status, e.code, e.reason)
-        except OverBudget as e:
-            return NotAccepted(str(e))
-        except VenueUnavailable as e:
-            return NotAccepted(str(e)) if _is_rate_limit(e) else Unanswered(str(e))
-        except TimeoutError:
-            return Unanswered(f"the venue did not answer within {2 * self._gateway.deadline_s:g} s")
-        except ValueError as e:
-            return Unanswered(f"the venue's answer was no order of ours: {e}")
+            answer = await self._submit(request)
+        except OrdersAboveDecisions as e:
+            await self._halt(str(e))
+            raise
+        if isinstance(answer, NotAccepted):
+            self._guard.give_back(request.client_order_id)
+        else:
+            self._guard.withdraw(request.client_order_id)
+        return answer
 
     async def find(self, client_order_id: str) -> VenueReport | None:
         """GET the order under our id."""
@@ -96,6 +106,49 @@ class AlpacaBroker:
             if e.status not in (404, 422):
                 raise VenueUnavailable(str(e)) from e
 
+    async def _submit(self, request: OrderRequest) -> Answer:
+        post = self._gateway.trading.post
+        try:
+            # Before the switch is held: it is not to be kept from moving by a wait for the budget.
+            await self._gateway.admit(post, _urgency_of(request))
+        except OverBudget as e:
+            return NotAccepted(str(e))
+        async with self._switch.held() as lease:
+            refusal = refusal_by(lease.switch, request.intent)
+            if refusal is not None:
+                return Stopped(refusal)
+            self._guard.arm(request.client_order_id, lease)
+            return await self._post(request)
+
+    async def _post(self, request: OrderRequest) -> Answer:
+        try:
+            body = await self._gateway.call(
+                self._gateway.trading.post,
+                "/orders",
+                order_fields(request),
+                urgency=None,
+                # The gateway's deadline is for each wait on the socket; this one is for the whole call.
+                within_s=2 * self._gateway.deadline_s,
+            )
+            return Accepted(_own_report(body, request))
+        except VenueRefused as e:
+            return read_refusal(e.status, e.code, e.reason)
+        except LeaseOver as e:
+            return NotAccepted(str(e))
+        except VenueUnavailable as e:
+            return NotAccepted(str(e)) if _is_rate_limit(e) else Unanswered(str(e))
+        except TimeoutError:
+            return Unanswered(f"the venue did not answer within {2 * self._gateway.deadline_s:g} s")
+        except ValueError as e:
+            return Unanswered(f"the venue's answer was no order of ours: {e}")
+
+    async def _halt(self, reason: str) -> None:
+        try:
+            await self._switch.trip(ControlState.HALTED, reason)
+        except DatabaseUnavailable as e:
+            # The process stops all the same; what must not happen is that this is taken for a failure that passes.
+            _log.critical("the switch could not be tripped", reason=str(e))
+
     async def _open_page(self, after: datetime | None) -> list[Mapping[str, Any]]:
         params = {"status": "open", "limit": _PAGE, "direction": "asc", "nested": True}
         if after is not None:
@@ -107,21 +160,6 @@ class AlpacaBroker:
         if not isinstance(page, list):
             raise VenueUnavailable("the venue's list of orders was no list")
         return page
-
-
-def order_fields(request: OrderRequest) -> dict[str, str]:
-    """Return the JSON of an order. Quantity and price are strings: exact, as Alpaca itself writes them."""
-    return {
-        "client_order_id": request.client_order_id,
-        "symbol": request.occ_symbol,
-        "qty": str(request.contracts),
-        "side": request.side.value,
-        "type": "limit",
-        "limit_price": plain(request.limit_price),
-        "time_in_force": "day",
-        "order_class": "simple",
-        "position_intent": request.intent.value,
-    }
 
 
 def _urgency_of(request: OrderRequest) -> Urgency:

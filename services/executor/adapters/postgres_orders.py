@@ -8,16 +8,19 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import Counter
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from kernel.adapters.control import change_switch
 from kernel.adapters.postgres import Connection, Database
 from kernel.adapters.reservations import mark_at_venue, release
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Evidence, Execution, Rejection, Ticket
+from kernel.domain.control import Switch, tightened
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
 from services.executor.adapters.postgres_book import (
@@ -40,10 +43,11 @@ from services.executor.adapters.rows import (
     order_row,
     state_row,
 )
-from services.executor.core.order_life import Order
-from services.executor.core.orders import client_order_id_of, request_hash, request_of
+from services.executor.core.order_life import Order, requests_begun
+from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf
 from services.executor.core.steps import Reservation, Step, topic_of
+from services.executor.core.switching import Tripped, tripped_by
 from services.executor.ports import Arrival, Decide, Held, Judge, Open
 
 _log = get_logger()
@@ -51,11 +55,21 @@ STEPS_WRITTEN = Counter("dispatch_order_steps_total", "Steps of orders written t
 
 
 class PostgresOrders:
-    """Orders over one database; `on_commit` is called after every written step, to hurry the outbox."""
+    """Orders over one database; `on_commit` is called after every written step, to hurry the outbox.
 
-    def __init__(self, database: Database, on_commit: Callable[[], None]) -> None:
+    `permit` is called with every request whose intent was committed by a call of this object: nothing else may be sent.
+    A step that makes the Rejection of a breaker trips the switch in the same transaction.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        on_commit: Callable[[], None],
+        permit: Callable[[OrderRequest], None] = lambda _request: None,
+    ) -> None:
         self._database = database
         self._on_commit = on_commit
+        self._permit = permit
         self._codec = Codec()
         # Decisions of this process queue up here rather than at the account's lock, where each would hold a connection.
         self._turn = asyncio.Lock()
@@ -91,8 +105,7 @@ class PostgresOrders:
                 row = await _lock(connection, step.order.client_order_id)
                 assert row is not None, "the insert has just met it"
                 return Held(await self._same(connection, row, ticket), written=False)
-        self._tell(step.order)
-        return Held(step.order, written=True)
+        return self._told(_Written(None, step.order))
 
     async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
         """Lock the account and the order, decide, write; see the port."""
@@ -105,8 +118,8 @@ class PostgresOrders:
             if row is None:
                 return None
             book = await reading.book()
-            held = await self._decided(connection, row, lambda stored: decide(stored, book))
-        return self._told(held)
+            done = await self._decided(connection, row, lambda stored: decide(stored, book))
+        return self._told(done)
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         """Lock, decide, write; see the port."""
@@ -114,8 +127,8 @@ class PostgresOrders:
             row = await (await _ask(connection, _LOCK_ATTEMPTED, client_order_id)).fetchone()
             if row is None:
                 return None
-            held = await self._decided(connection, row, decide)
-        return self._told(held)
+            done = await self._decided(connection, row, decide)
+        return self._told(done)
 
     async def unsettled(self) -> Sequence[Order]:
         """Return the orders that have not ended, oldest first."""
@@ -153,13 +166,12 @@ class PostgresOrders:
             await self._write_outcome(connection, None, step)
         return True
 
-    async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> Held:
+    async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> "_Written":
         order = await self._whole(connection, row)
         step = decide(order)
-        if step is None:
-            return Held(order, written=False)
-        await self._update(connection, order, step)
-        return Held(step.order, written=True)
+        if step is not None:
+            await self._update(connection, order, step)
+        return _Written(order, order if step is None else step.order)
 
     async def _update(self, connection: Connection, before: Order, step: Step) -> None:
         async with connection.pipeline():  # one round trip for all of them
@@ -187,15 +199,22 @@ class PostgresOrders:
                 await release(connection, ticket_id, step.order.status.value)
             case Reservation.KEEP:
                 pass
+        tripped = tripped_by(step.messages)
+        if tripped is not None:
+            await _trip(connection, tripped)
 
     def _outbox_row(self, message: Evidence | Execution | Rejection) -> tuple[object, ...]:
         topic = topic_of(message)
         return message.meta.id, topic.name, topic.key(message), self._codec.encode(topic, message)
 
-    def _told(self, held: Held) -> Held:
-        if held.written:
-            self._tell(held.order)
-        return held
+    def _told(self, done: "_Written") -> Held:
+        """Tell what is committed, and let be sent what it intends to send."""
+        if done.after is done.before:
+            return Held(done.after, written=False)
+        for request in requests_begun(done.before, done.after):
+            self._permit(request)
+        self._tell(done.after)
+        return Held(done.after, written=True)
 
     def _tell(self, order: Order) -> None:
         self._on_commit()
@@ -210,6 +229,21 @@ class PostgresOrders:
                 else str(order.average_fill_price),
                 reason=order.reason,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An order before a call (None: there was none) and after it; the same object where nothing was written."""
+
+    before: Order | None
+    after: Order
+
+
+async def _trip(connection: Connection, tripped: Tripped) -> None:
+    def tighten(standing: Switch, now: datetime) -> Switch:
+        return tightened(standing, tripped.state, reason=tripped.reason, by=tripped.origin.stage, now=now)
+
+    await change_switch(connection, tighten, tripped.origin)
 
 
 async def _attempts(connection: Connection, order_ids: Sequence[str]) -> Mapping[str, Sequence[AttemptRow]]:

@@ -7,6 +7,8 @@
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from kernel.adapters.postgres import Connection, Database
@@ -68,17 +70,26 @@ class OutboxRelay:
 
     async def publish_waiting(self) -> int:
         """Publish up to a batch of waiting rows; returns how many. Raises TransientError: nothing is marked then."""
+        async with self.taken() as rows:
+            if rows:
+                await self._publisher.publish([self._emission(topic, payload) for topic, payload in rows])
+        return len(rows)
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
+        """Yield topic and wire bytes of the oldest waiting rows while no other relay can see them; they are marked as
+        published at the end, unless it is an exception.
+        """
         async with self._database.transaction() as connection:
             await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_STALL}'")
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             rows = await _waiting(connection)
+            yield [(topic, bytes(payload)) for _, topic, payload in rows]
             if rows:
-                await self._publisher.publish([self._emission(topic, payload) for _, topic, payload in rows])
                 await connection.execute(
                     "UPDATE dispatch_outbox SET published_at = now() WHERE id = ANY(%s)",
                     ([r[0] for r in rows],),
                 )
-        return len(rows)
 
     async def _wait(self) -> None:
         try:
@@ -89,8 +100,7 @@ class OutboxRelay:
         self._kicked.clear()
 
     def _emission(self, topic: str, payload: bytes) -> Emission[Any]:
-        wire = bytes(payload)
-        return Emission(_TOPICS[topic], self._codec.decode(_TOPICS[topic], wire), wire=wire)
+        return Emission(_TOPICS[topic], self._codec.decode(_TOPICS[topic], payload), wire=payload)
 
 
 async def _waiting(connection: Connection) -> list[tuple[Any, ...]]:

@@ -45,7 +45,14 @@ class Unanswered:
     reason: str
 
 
-Answer = Accepted | Duplicate | Refused | NotAccepted | Unanswered
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Nothing was sent: the switch does not let this order through."""
+
+    refusal: Refusal
+
+
+Answer = Accepted | Duplicate | Refused | NotAccepted | Unanswered | Stopped
 
 
 def read_refusal(status: int, code: int | None, reason: str) -> Duplicate | Refused:

@@ -26,8 +26,15 @@ from decimal import Decimal
 
 from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.domain.errors import InvariantBroken
-from services.executor.core.attempts import Attempt, fills_of, first_attempt, next_attempt, reported
-from services.executor.core.orders import client_order_id_of
+from services.executor.core.attempts import (
+    Attempt,
+    fills_of,
+    first_attempt,
+    next_attempt,
+    reported,
+    request_of_attempt,
+)
+from services.executor.core.orders import OrderRequest, client_order_id_of
 from services.executor.core.venue_reports import VenueReport
 
 S = OrderStatus
@@ -167,6 +174,16 @@ def is_first_request(order: Order) -> bool:
     After an unanswered request it is not: an order that shows late may itself be why the next request is refused.
     """
     return order.sequence == 1 if len(order.attempts) == 1 else order.current.requests == 1
+
+
+def requests_begun(before: Order | None, after: Order) -> list[OrderRequest]:
+    """Return what the venue is to be asked for by the step from `before` (None: the first step) to `after`."""
+    asked = {} if before is None else {a.number: a.requests for a in before.attempts}
+    return [
+        request_of_attempt(after.ticket, a)
+        for a in after.attempts
+        if a.status is S.SENDING and a.requests > asked.get(a.number, 0)
+    ]
 
 
 def _is_news(attempt: Attempt, report: VenueReport) -> bool:

@@ -11,10 +11,13 @@ from kernel.contracts.messages import OrderStatus
 from kernel.domain.errors import VenueUnavailable
 from kernel.runtime.clock import VenueClock
 from kernel.testing.builders import a_ticket
+from kernel.testing.clock import FixedClock
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.answers import Accepted, Duplicate, NotAccepted, Refused, Unanswered
 from services.executor.core.orders import request_of
 from services.executor.settings import ExecutorSettings
+from tests.fakes.executor import FakeSwitch
 from tests.fakes.http import Script, scripted_server
 
 REQUEST = request_of(a_ticket())
@@ -29,8 +32,10 @@ def venue() -> Iterator[Script]:
 @pytest.fixture
 def broker(venue: Script) -> Iterator[AlpacaBroker]:
     settings = ExecutorSettings.from_env({"APCA_API_BASE_URL": venue.url, "DISPATCH_VENUE_DEADLINE_S": "0.3"})
-    gateway = AlpacaGateway(settings, VenueClock())
-    yield AlpacaBroker(gateway)
+    guard = WireGuard()
+    guard.permit(REQUEST)
+    gateway = AlpacaGateway(settings, VenueClock(), before_trading=guard.check)
+    yield AlpacaBroker(gateway, FakeSwitch(FixedClock()), guard)
     gateway.close()
     gateway.trading._session.close()
 

@@ -1,0 +1,77 @@
+"""`dispatch halt`, `reduce`, `resume`: the switch that stops trading. They need Postgres, and nothing else."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from dispatch.connection import database_here
+from dispatch.console import err, out, write_json
+from dispatch.switch import (
+    Done,
+    Stop,
+    document,
+    named_user,
+    resume_trading,
+    stop_trading,
+    told,
+)
+from kernel.domain.control import ControlState, Switch
+from kernel.domain.errors import ConfigError
+
+Reason = Annotated[
+    str, typer.Option("--reason", help="Why: shown by `dispatch status` and in every refusal that follows.")
+]
+Cancel = Annotated[
+    bool,
+    typer.Option("--cancel-orders", help="Also cancel the orders that work at the venue, until `resume`."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def halt(reason: Reason, cancel_orders: Cancel = False, as_json: AsJson = False) -> None:
+    """Send no more orders, at once and until `dispatch resume`."""
+    _stop(ControlState.HALTED, reason, cancel_orders, as_json)
+
+
+def reduce(reason: Reason, cancel_orders: Cancel = False, as_json: AsJson = False) -> None:
+    """Send only orders that close a position, until `dispatch resume`."""
+    _stop(ControlState.REDUCING, reason, cancel_orders, as_json)
+
+
+def resume(reason: Reason, as_json: AsJson = False) -> None:
+    """Let all orders through again; the breakers begin to count anew."""
+    url, settings = database_here()
+    _tell(asyncio.run(resume_trading(url, settings, _said(reason), named_user())), as_json)
+
+
+def _stop(state: ControlState, reason: str, cancel_orders: bool, as_json: bool) -> None:
+    url, settings = database_here()
+    stop = Stop(state=state, reason=_said(reason), by=named_user(), cancel_orders=cancel_orders)
+    done = asyncio.run(stop_trading(url, settings, stop, on_committed=_say_committed))
+    _tell(done, as_json)
+    if not done.complete:
+        sys.exit(1)
+
+
+def _say_committed(switch: Switch) -> None:
+    err.print(f"{switch.state.value} is committed; waiting for orders that are on their way", markup=False)
+
+
+def _tell(done: Done, as_json: bool) -> None:
+    if not as_json:
+        for line in told(done):
+            out.print(line, markup=False)
+        return
+    left = [f"{order.occ_symbol} {order.client_order_id}" for order in done.left]
+    write_json(
+        {**document(done.switch), "changed": done.changed, "drained": done.drained, "not_cancelled": left}
+    )
+
+
+def _said(reason: str) -> str:
+    words = " ".join(reason.split())
+    if not words:
+        raise ConfigError("--reason: say why, in a few words")
+    return words
