@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "dispatch.commands.explain:app",
     "trace": "dispatch.commands.trace:trace",
     "report": "dispatch.commands.report:report",
+    "reconcile": "dispatch.commands.reconcile:reconcile",
     "replay": "dispatch.commands.replay:replay",
     "shadow": "dispatch.commands.shadow:shadow",
     "case": "dispatch.commands.case:app",

@@ -12,6 +12,7 @@ from dispatch.commands.demo import Day, Equity, FillRule, MarketSpec, Speed, Sym
 from dispatch.connection import connect, demo_folder, running_stack
 from dispatch.console import err, out, write_json
 from dispatch.lag import consumer_lags
+from dispatch.reconciling import books_here
 from dispatch.stack.errors import StackError
 from dispatch.stack.options import StackOptions, default_run_folder
 from dispatch.stack.state import StackState, part_log, part_statuses, read_state
@@ -104,6 +105,7 @@ def status(as_json: AsJson = False) -> None:
     connection = connect({**os.environ, **state.environment})
     lags = consumer_lags(connection.kafka, connection.prefix)
     total = sum(int(str(row["memory_mb"])) for row in rows)
+    books = books_here(connection.database_url)
     if as_json:
         control = {"trouble": trouble} if switch is None else document(switch)
         write_json(
@@ -113,6 +115,7 @@ def status(as_json: AsJson = False) -> None:
                 "parts": rows,
                 "consumer_lag": lags,
                 "memory_mb": total,
+                "books": books,
             }
         )
         return
@@ -131,6 +134,8 @@ def status(as_json: AsJson = False) -> None:
         )
     out.print(table)
     out.print(f"memory in all: {total} MB")
+    for line in books:
+        out.print(line, markup=False)
 
 
 def logs(

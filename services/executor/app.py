@@ -18,13 +18,16 @@ from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_statement import AlpacaStatement
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
+from services.executor.adapters.postgres_books import PostgresBooks
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
 from services.executor.adapters.postgres_switch import PostgresSwitch
 from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.steps import Steps
+from services.executor.reconciliation import Reconciler, StreamWatch
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
 from services.executor.stopping import OrderStopper
@@ -53,13 +56,24 @@ def build(settings: ExecutorSettings) -> Process:
     steps = Steps(origin)
     switch = PostgresSwitch(switches, origin, relay.kick, venue_deadline_s=settings.venue_deadline_s)
     broker, account = AlpacaBroker(gateway, switch, guard), AlpacaAccount(gateway)
+    stream = StreamWatch(AlpacaTradeUpdates(settings))
     tracker = OrderTracker(
         broker=broker,
         orders=orders,
-        updates=AlpacaTradeUpdates(settings),
+        updates=stream,
         clock=clock,
         steps=steps,
         sweep_s=settings.sweep_s,
+    )
+    reconciler = Reconciler(
+        statement=AlpacaStatement(gateway),
+        books=PostgresBooks(database),
+        stream=stream,
+        sweep=tracker.sweep,
+        follow=tracker.follow,
+        clock=clock,
+        account_id=lambda: account.account_id,
+        reconcile_s=settings.reconcile_s,
     )
     stopper = OrderStopper(
         switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
@@ -87,7 +101,7 @@ def build(settings: ExecutorSettings) -> Process:
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
-            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run)),
+            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run, reconciler.run)),
             "clock": gateway.follow_clock,
         },
     )

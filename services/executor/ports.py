@@ -1,8 +1,9 @@
 """What the executor asks of the outside: the venue's order desk, its sessions, its updates, and the table of orders."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Protocol
 
 from kernel.contracts.messages import Ticket
@@ -12,6 +13,9 @@ from services.executor.core.answers import Answer
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
 from services.executor.core.readiness import Readiness
+from services.executor.core.reconciling.activities import Activity
+from services.executor.core.reconciling.books import Baseline, LedgerView, Outcome, OwnOrder
+from services.executor.core.reconciling.found import ForeignOrder
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step
 from services.executor.core.venue_reports import VenueReport
@@ -59,8 +63,15 @@ class ReadinessBoard(Protocol):
 class TradeUpdates(Protocol):
     """The venue's trade-updates stream: hints that something happened, never the truth about what."""
 
-    async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
-        """Listen for ever: `on_order(client_order_id)` at every update, `on_connect()` after every (re)connect."""
+    async def listen(
+        self,
+        on_order: Callable[[str], None],
+        on_connect: Callable[[], None],
+        on_disconnect: Callable[[], None],
+    ) -> None:
+        """Listen for ever: `on_order(client_order_id)` at every update, `on_connect()` after every (re)connect,
+        `on_disconnect()` when the connection is lost.
+        """
         ...
 
 
@@ -133,3 +144,101 @@ class Standing(Protocol):
 #: Takes over what the venue says of the order under our id; raises TransientError.
 Follow = Callable[[str], Awaitable[None]]
 Pause = Callable[[float], Awaitable[None]]
+
+
+class Statement(Protocol):
+    """What the venue says of the account beside its orders. Each raises VenueUnavailable."""
+
+    async def fills(self, after: datetime) -> Sequence[Activity]:
+        """Return the fills after an instant of market time, oldest first."""
+        ...
+
+    async def movements(self, after: datetime) -> Sequence[Activity]:
+        """Return everything that moved without an order and appeared after an instant of market time."""
+        ...
+
+    async def positions(self) -> Mapping[str, Decimal]:
+        """Return the signed quantities of all that is held."""
+        ...
+
+    async def cash_usd(self) -> Decimal:
+        """Return the account's cash."""
+        ...
+
+    async def order(self, venue_order_id: str) -> ForeignOrder | None:
+        """Return whose order this is; None when the venue does not know it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BookReading:
+    """The books as a pass read them. `fills_since` (market time) and `pass_at` (machine time): where the last one ended."""
+
+    ledger: LedgerView
+    version: int
+    fills_since: datetime | None
+    pass_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRecord:
+    """One pass: whose, on which version of the books, in which listener's time, and up to where it took fills."""
+
+    account_id: str
+    version: int
+    epoch: int
+    market_now: datetime
+    fills_since: datetime
+    duration_ms: float
+
+
+class Books(Protocol):
+    """The ledger's side of the comparison. Each raises DatabaseUnavailable."""
+
+    async def lead(self, account_id: str) -> int:
+        """Begin the time of a new listener; returns its epoch."""
+        ...
+
+    async def beat(self, account_id: str, epoch: int, *, stream_ready: bool) -> None:
+        """Say that the listener is alive, and whether the stream is."""
+        ...
+
+    async def read(self, account_id: str) -> BookReading:
+        """Return the books as they stand."""
+        ...
+
+    async def unknown(self, account_id: str, event_ids: Collection[str]) -> set[str]:
+        """Return those of the ids that were never taken."""
+        ...
+
+    async def owners(self, venue_order_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the client order ids of those of the venue's orders that are known to be ours."""
+        ...
+
+    async def owner_of(self, client_order_id: str) -> str | None:
+        """Return the order that was sent under an id of ours, or None: then it is not ours."""
+        ...
+
+    async def foreign(self, account_id: str, venue_order_ids: Collection[str]) -> set[str]:
+        """Return those of the orders that are known to be somebody else's."""
+        ...
+
+    async def filled_since(self, account_id: str, since: datetime) -> Mapping[str, OwnOrder]:
+        """Return our orders whose fills the ledger changed since `since` (machine time), begun after first sight."""
+        ...
+
+    async def own(self, account_id: str, client_order_ids: Collection[str]) -> Mapping[str, OwnOrder]:
+        """Return those of our orders, if they were begun after first sight."""
+        ...
+
+    async def quantities(self, account_id: str) -> Mapping[str, Decimal]:
+        """Return what the ledger holds by symbol."""
+        ...
+
+    async def begin(self, baseline: Baseline, held: Mapping[str, Decimal], record: PassRecord) -> bool:
+        """Write the first figures of an account, where the ledger held `held`; returns whether they count."""
+        ...
+
+    async def keep(self, outcome: Outcome, foreign: Sequence[ForeignOrder], record: PassRecord) -> bool:
+        """Write what a pass found; returns whether it counts: not if the books or the listener changed meanwhile."""
+        ...

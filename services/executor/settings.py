@@ -1,4 +1,4 @@
-"""The executor's settings: those every stage has, and how often it compares its orders with the venue."""
+"""The executor's settings: those every stage has, and how often it compares its books with the venue."""
 
 from pydantic import Field
 
@@ -9,8 +9,14 @@ class ExecutorSettings(ServiceSettings):
     """The numbers of execution stand in the trading parameters; this is about running."""
 
     sweep_s: float = Field(
-        30.0,
+        5.0,
         alias="DISPATCH_EXECUTOR_SWEEP_S",
         gt=0,
-        description="Seconds between two comparisons of all open orders with the venue.",
+        description="Seconds between two comparisons of the orders that have not ended with the venue, while there are any.",
+    )
+    reconcile_s: float = Field(
+        30.0,
+        alias="DISPATCH_EXECUTOR_RECONCILE_S",
+        gt=0,
+        description="Seconds between two comparisons of orders, fills, positions, cash and activities with the venue.",
     )

@@ -1,7 +1,7 @@
 """Follows the orders at the venue. Updates are hints, REST is the truth: each hint is looked up before it counts.
 
-1. Every order that has not ended is compared with the venue at the start, after every (re)connect of the stream and
-   every `sweep_s`: a fill is found even if no hint of it ever came.
+1. Every order that has not ended is compared with the venue at the start, after every (re)connect of the stream and,
+   while there is one, every `sweep_s`: a fill is found even if no hint of it ever came.
 2. A working order whose ticket has expired is cancelled; what became of it is again looked up, not assumed.
 3. An open order under one of our ids counts whatever we thought of it: nothing of ours works unseen.
 """
@@ -13,6 +13,7 @@ from kernel.domain.errors import TransientError
 from kernel.runtime.logging import get_logger
 from services.executor.core.gates import is_expired
 from services.executor.core.order_life import WORKING, Order
+from services.executor.core.reconciling.found import Moved, Swept
 from services.executor.core.steps import Step, Steps
 from services.executor.core.venue_reports import VenueReport
 from services.executor.ports import Broker, Held, Orders, TradeUpdates
@@ -46,23 +47,26 @@ class OrderTracker:
         """Listen, look up and sweep for ever: the leader's work."""
         hints, sweep_now = _Hints(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._updates.listen(hints.put, sweep_now.set))
+            group.create_task(self._updates.listen(hints.put, sweep_now.set, lambda: None))
             group.create_task(self._sweep_for_ever(sweep_now))
             for _ in range(_FOLLOWERS):
                 group.create_task(self._follow_for_ever(hints))
 
-    async def sweep(self) -> None:
+    async def sweep(self) -> Swept:
         """Compare every order that has not ended with the venue, once; raises TransientError."""
         open_orders = {report.client_order_id: report for report in await self._broker.open_orders()}
         unsettled = await self._orders.unsettled()
+        moved = []
         for order in unsettled:
             found = open_orders.get(order.client_order_id) or await self._broker.find(order.client_order_id)
-            if found is not None:
-                await self._settle(found)
-        known = {order.client_order_id for order in unsettled}
+            held = None if found is None else await self._settle(found)
+            if held is not None and held.written:
+                moved.append(Moved(order, held.order))
+        known, foreign = {order.client_order_id for order in unsettled}, []
         for client_order_id, report in open_orders.items():
-            if client_order_id not in known:
-                await self._settle(report)
+            if client_order_id not in known and await self._settle(report) is None:
+                foreign.append(report)
+        return Swept(moved, foreign)
 
     async def follow(self, client_order_id: str) -> None:
         """Look one order up and take over what the venue says of it; raises TransientError."""
@@ -70,10 +74,11 @@ class OrderTracker:
         if report is not None:
             await self._record(report)
 
-    async def _settle(self, report: VenueReport) -> None:
+    async def _settle(self, report: VenueReport) -> Held | None:
         held = await self._record(report)
         if held is not None and self._is_overdue(held.order):
             await self._cancel(held.order)
+        return held
 
     async def _cancel(self, order: Order) -> None:
         assert order.venue_order_id is not None, "only an order the venue has shown can be working"
@@ -91,9 +96,14 @@ class OrderTracker:
         return await self._orders.change(report.client_order_id, decide)
 
     async def _sweep_for_ever(self, sweep_now: asyncio.Event) -> None:
+        sweep_now.set()
         while True:
             try:
-                await self.sweep()
+                # Without an order that has not ended the venue is not asked: each pass of the reconciliation looks for
+                # open orders of ours that we thought had ended.
+                if sweep_now.is_set() or await self._orders.unsettled():
+                    sweep_now.clear()
+                    await self.sweep()
             except TransientError as e:
                 _log.warning("the sweep was cut short", error=type(e).__name__, reason=str(e))
             try:
@@ -101,7 +111,6 @@ class OrderTracker:
                     await sweep_now.wait()
             except TimeoutError:
                 pass
-            sweep_now.clear()
 
     async def _follow_for_ever(self, hints: "_Hints") -> None:
         while True:

@@ -333,8 +333,14 @@ class FakeTradeUpdates:
         self.listening = asyncio.Event()
         self.hint: Callable[[str], None]
         self.connect: Callable[[], None]
+        self.disconnect: Callable[[], None]
 
-    async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
-        self.hint, self.connect = on_order, on_connect
+    async def listen(
+        self,
+        on_order: Callable[[str], None],
+        on_connect: Callable[[], None],
+        on_disconnect: Callable[[], None],
+    ) -> None:
+        self.hint, self.connect, self.disconnect = on_order, on_connect, on_disconnect
         self.listening.set()
         await asyncio.Event().wait()

@@ -40,7 +40,12 @@ class AlpacaTradeUpdates:
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
 
-    async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
+    async def listen(
+        self,
+        on_order: Callable[[str], None],
+        on_connect: Callable[[], None],
+        on_disconnect: Callable[[], None],
+    ) -> None:
         """Listen for ever, reconnecting with alpaca-py's back-off (1 to 30 s)."""
 
         async def hear(message: Any) -> None:
@@ -48,7 +53,7 @@ class AlpacaTradeUpdates:
             if client_order_id is not None:
                 on_order(client_order_id)
 
-        stream = _Stream(self._settings, on_connect)
+        stream = _Stream(self._settings, on_connect, on_disconnect)
         stream.subscribe_trade_updates(hear)
         running = asyncio.ensure_future(stream.run_for_ever())
         try:
@@ -66,9 +71,11 @@ async def _end(stream: "_Stream", running: asyncio.Future[None]) -> None:
 
 
 class _Stream(TradingStream):
-    """Tells when it is connected: what happened before that was never sent."""
+    """Tells when it is connected, as what happened before that was never sent, and when it no longer is."""
 
-    def __init__(self, settings: ServiceSettings, on_connect: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: ServiceSettings, on_connect: Callable[[], None], on_disconnect: Callable[[], None]
+    ) -> None:
         super().__init__(
             settings.apca_api_key_id.get_secret_value(),
             settings.apca_api_secret_key.get_secret_value(),
@@ -76,7 +83,7 @@ class _Stream(TradingStream):
             url_override=stream_url(settings.apca_api_base_url),
             websocket_params=dict(_WEBSOCKET),
         )
-        self._on_connect = on_connect
+        self._on_connect, self._on_disconnect = on_connect, on_disconnect
 
     async def run_for_ever(self) -> None:
         """Run inside this loop; alpaca-py's own `run` starts one of its own."""
@@ -85,3 +92,7 @@ class _Stream(TradingStream):
     async def _start_ws(self) -> None:
         await super()._start_ws()  # type: ignore[no-untyped-call]
         self._on_connect()
+
+    async def close(self) -> None:
+        self._on_disconnect()
+        await super().close()

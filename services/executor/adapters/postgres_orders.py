@@ -31,6 +31,7 @@ from services.executor.adapters.postgres_book import (
     lock_account,
     raise_equity_high,
 )
+from services.executor.adapters.postgres_positions import add_fills
 from services.executor.adapters.rows import (
     OF_ATTEMPT,
     SELECT_ATTEMPTS,
@@ -180,6 +181,7 @@ class PostgresOrders:
             )
             await _write_attempts(connection, before, step.order)
             await self._write_outcome(connection, before, step)
+            await add_fills(connection, before, step.order)
         if cursor.rowcount != 1:
             msg = f"order {before.client_order_id} changed under its lock"
             raise InvariantBroken(msg)

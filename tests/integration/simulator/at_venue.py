@@ -120,3 +120,19 @@ def journal(venue: VenueThread, *kinds: str) -> list[dict[str, Any]]:
 def ask(venue: VenueThread, method: str, path: str, **fields: Any) -> requests.Response:
     """Send a request as another client than alpaca-py would; `path` begins with /v2."""
     return requests.request(method, venue.url + path, headers=KEYS, timeout=30, **fields)
+
+
+def refused_replacement(trading: TradingClient, order_id: Any, **changes: Any) -> tuple[int, dict[str, Any]]:
+    """Return status and body of the refusal of a change."""
+    with pytest.raises(APIError) as error:
+        trading.patch(f"/orders/{order_id}", changes)
+    return refusal_of(error)
+
+
+def refused_exercise(
+    trading: TradingClient, symbol: str, path: str = "exercise"
+) -> tuple[int, dict[str, Any]]:
+    """Return status and body of the refusal of an exercise or its waiver."""
+    with pytest.raises(APIError) as error:
+        trading.post(f"/positions/{symbol}/{path}")
+    return refusal_of(error)

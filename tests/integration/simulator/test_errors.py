@@ -1,9 +1,8 @@
-"""Every entry of the error catalogue, provoked through alpaca-py: HTTP status, code, message and the other keys.
+"""Entries of the error catalogue, provoked through alpaca-py: HTTP status, code, message and the other keys.
 
-What hangs on something this venue has no state for (an account's standing with the broker, a switch of the broker's own,
-an assignment that takes its time) is brought about by the fault `refuse` with its `reason`; the limits that Alpaca does
-not tell are settings. Nothing of the catalogue is left out but the 429, a fault of its own and a setting, which is tested
-beside the other faults.
+What hangs on something this venue has no state for is in `test_told_errors`: the fault `refuse` brings it about, and the
+limits that Alpaca does not tell are settings. The 429 is a fault of its own and a setting, tested beside the other faults.
+Nothing of the catalogue is left out.
 """
 
 from datetime import datetime
@@ -17,7 +16,7 @@ from alpaca.trading.enums import OrderSide, OrderStatus, PositionIntent, TimeInF
 from simulator.markets.market import Quote
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
-from tests.fakes.market import NEXT_FRIDAY, THIS_FRIDAY, FakeMarket, at_eastern, spy
+from tests.fakes.market import FakeMarket, at_eastern, spy
 from tests.integration.simulator.at_venue import (
     a_buy,
     a_leg,
@@ -26,9 +25,9 @@ from tests.integration.simulator.at_venue import (
     at_market,
     filled,
     in_status,
-    inject,
-    journal,
     refusal_of,
+    refused_exercise,
+    refused_replacement,
     set_clock,
 )
 from tests.integration.simulator.refused_orders import (
@@ -106,12 +105,6 @@ def test_complaint_271_a_buy_is_never_judged_as_a_covered_call(trading: TradingC
 # Replacing and cancelling
 
 
-def replaced(trading: TradingClient, order_id: Any, **changes: Any) -> tuple[int, dict[str, Any]]:
-    with pytest.raises(APIError) as error:
-        trading.patch(f"/orders/{order_id}", changes)
-    return refusal_of(error)
-
-
 def unprocessable(message: str) -> tuple[int, dict[str, Any]]:
     return 422, {"code": UNPROCESSABLE, "message": message}
 
@@ -124,7 +117,7 @@ def test_only_a_working_order_can_be_replaced(
         with VenueThread(market, VenueSettings(latency_ms=(60_000.0, 60_000.0))) as slow:
             client = TradingClient("key", "secret", url_override=slow.url)
             sent = client.submit_order(a_buy())
-            told = replaced(client, sent.id, limit_price=1)
+            told = refused_replacement(client, sent.id, limit_price=1)
     else:
         if status == "accepted":
             set_clock(venue, at=at_eastern("17:00"), speed=0)
@@ -134,7 +127,7 @@ def test_only_a_working_order_can_be_replaced(
         if status == "canceled":
             trading.cancel_order_by_id(sent.id)
             in_status(trading, sent, OrderStatus.CANCELED)
-        told = replaced(trading, sent.id, limit_price=1)
+        told = refused_replacement(trading, sent.id, limit_price=1)
     assert told == unprocessable(f"cannot replace order in {status} status")
 
 
@@ -142,7 +135,7 @@ def test_an_order_is_replaced_once(venue: VenueThread, trading: TradingClient) -
     sent = resting()(venue, trading)
     trading.patch(f"/orders/{sent.id}", {"limit_price": 1.1})
     in_status(trading, sent, OrderStatus.REPLACED)
-    assert replaced(trading, sent.id, limit_price=1.2) == unprocessable("order already replaced")
+    assert refused_replacement(trading, sent.id, limit_price=1.2) == unprocessable("order already replaced")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +163,7 @@ def test_a_replacement_must_change_something_into_something(
     venue: VenueThread, trading: TradingClient, changes: dict[str, Any], code: int, message: str
 ) -> None:
     sent = resting(client_order_id="ticket-1")(venue, trading)
-    assert replaced(trading, sent.id, **changes) == (422, {"code": code, "message": message})
+    assert refused_replacement(trading, sent.id, **changes) == (422, {"code": code, "message": message})
 
 
 class FleetingMarket(FakeMarket):
@@ -190,13 +183,13 @@ def test_a_replacement_asks_for_more_than_was_filled() -> None:
         sent = client.submit_order(a_buy(qty=9, time_in_force=TimeInForce.GTC))
         now = in_status(client, sent, OrderStatus.PARTIALLY_FILLED)
         assert 0 < int(now.filled_qty) < 9
-        told = replaced(client, sent.id, qty=int(now.filled_qty))
+        told = refused_replacement(client, sent.id, qty=int(now.filled_qty))
     assert told == unprocessable("qty must be > filled_qty")
 
 
 def test_a_replacement_must_be_affordable(venue: VenueThread, trading: TradingClient) -> None:
     sent = resting()(venue, trading)
-    assert replaced(trading, sent.id, qty=2000) == (
+    assert refused_replacement(trading, sent.id, qty=2000) == (
         403,
         {
             "code": FORBIDDEN,
@@ -213,155 +206,20 @@ def test_a_cancel_without_an_id_is_malformed(venue: VenueThread, trading: Tradin
     assert refusal_of(error) == (422, {"code": INVALID, "message": "order_id is missing"})
 
 
-# What hangs on more than orders and prices
-
-
-def refuse(venue: VenueThread, reason: str, **limits: Any) -> None:
-    inject(venue, "refuse", reason=reason, **limits)
-
-
-TOLD = [
-    ("symbol_not_eligible", FORBIDDEN, f"account not eligible to trade options: {spy(520)}"),
-    ("level_2_not_eligible", FORBIDDEN, "account not eligible for level2 options trading"),
-    ("assignment_lock", FORBIDDEN, f"active assignment lock on {spy(520)}, cannot close all long options"),
-    ("contract_not_active", UNPROCESSABLE, f'contract "{spy(520)}" is not active'),
-    ("contract_not_tradable", UNPROCESSABLE, f'contract "{spy(520)}" is not tradable'),
-    ("contract_not_found", UNPROCESSABLE, f'contract "{spy(520)}" not found'),
-    ("invalid_contract", UNPROCESSABLE, "invalid contract"),
-    ("invalid_order_type", UNPROCESSABLE, "invalid option order_type"),
-    ("invalid_time_in_force", UNPROCESSABLE, "invalid option time_in_force"),
-    ("rolling_ambiguity", UNPROCESSABLE, "rolling contracts ambiguity"),
-    ("submit_mleg_disabled", FORBIDDEN, "submit mleg order is disabled"),
-]
-
-
-@pytest.mark.parametrize(("reason", "code", "message"), TOLD)
-def test_what_the_broker_alone_knows_refuses_an_order_when_a_fault_asks_for_it(
-    venue: VenueThread, trading: TradingClient, reason: str, code: int, message: str
-) -> None:
-    refuse(venue, reason, symbol="SPY")
-    is_of_legs = reason in {"rolling_ambiguity", "submit_mleg_disabled"}
-    with pytest.raises(APIError) as error:
-        trading.submit_order(a_spread() if is_of_legs else a_buy())
-    assert refusal_of(error) == (code // 100_000, {"code": code, "message": message})
-    assert trading.submit_order(a_spread()).status is not OrderStatus.REJECTED
-
-
-def test_a_refusal_spares_what_it_is_not_limited_to(venue: VenueThread, trading: TradingClient) -> None:
-    refuse(venue, "contract_not_active", symbol=spy(530))
-    refuse(venue, "submit_mleg_disabled")
-    trading.submit_order(a_buy())
-    assert [row["kind"] for row in journal(venue, "fault_struck")] == []
-
-
-def test_closing_all_long_options_is_refused_under_an_assignment_lock(
-    venue: VenueThread, trading: TradingClient
-) -> None:
-    holding()(venue, trading)
-    refuse(venue, "assignment_lock", symbol="SPY")
-    with pytest.raises(APIError) as error:
-        trading.close_position(spy(520))
-    message = f"active assignment lock on {spy(520)}, cannot close all long options"
-    assert refusal_of(error) == (403, {"code": FORBIDDEN, "message": message})
-
-
-def test_orders_with_legs_are_neither_cancelled_nor_replaced_while_that_is_disabled(
-    venue: VenueThread, trading: TradingClient
-) -> None:
-    sent = in_status(trading, trading.submit_order(a_spread(limit_price=0.05)), OrderStatus.NEW)
-    refuse(venue, "cancel_mleg_disabled")
-    refuse(venue, "replace_mleg_disabled")
-    with pytest.raises(APIError) as error:
-        trading.cancel_order_by_id(sent.id)
-    assert refusal_of(error) == (403, {"code": FORBIDDEN, "message": "cancel mleg order is disabled"})
-    told = replaced(trading, sent.id, limit_price=0.04)
-    assert told == (403, {"code": FORBIDDEN, "message": "replace mleg order is disabled"})
-    trading.cancel_order_by_id(sent.id)
-
-
-def test_an_order_that_is_gone_has_a_row_of_its_own_when_all_are_cancelled(
-    venue: VenueThread, trading: TradingClient
-) -> None:
-    lost, other = trading.submit_order(a_buy(limit_price=1)), trading.submit_order(a_buy(limit_price=1))
-    refuse(venue, "order_not_found")
-    assert ask(venue, "DELETE", "/v2/orders").json() == [
-        {"id": str(lost.id), "status": 404, "body": {"code": NOT_FOUND, "message": "order not found"}},
-        {"id": str(other.id), "status": 200},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("reason", "message"),
-    [
-        ("no_position_to_exercise", "no available position for the specified contract"),
-        ("regt_power_to_exercise", "insufficient regt buying power (required: 100000, available: 99480)"),
-    ],
-)
-def test_an_exercise_is_refused_when_a_fault_asks_for_it(
-    venue: VenueThread, trading: TradingClient, reason: str, message: str
-) -> None:
-    holding(spy(500))(venue, trading)
-    refuse(venue, reason)
-    assert exercised(trading, spy(500)) == (403, {"code": FORBIDDEN, "message": message})
-
-
-@pytest.mark.parametrize("fault", [{"kind": "refuse"}, {"kind": "down", "reason": "invalid_contract"}])
-def test_a_refusal_and_nothing_else_has_a_reason(venue: VenueThread, fault: dict[str, Any]) -> None:
-    answer = ask(venue, "POST", "/sim/faults", json=fault)
-    assert answer.status_code == 400
-    assert "needs a reason" in answer.json()["message"]
-
-
-def test_contracts_expiring_today_are_limited_in_all(market: FakeMarket) -> None:
-    settings = VenueSettings(latency_ms=(1.0, 5.0), partial_fills=0, expiring_today_limit=5)
-    with VenueThread(market, settings) as venue:
-        set_clock(venue, at=at_eastern("10:00", THIS_FRIDAY))
-        client = TradingClient("key", "secret", url_override=venue.url)
-        holding()(venue, client)
-        client.submit_order(a_buy(limit_price=1.00, qty=2))
-        with pytest.raises(APIError) as error:
-            client.submit_order(a_buy(limit_price=1.00, qty=2))
-        message = "exceeded account limit for contracts expiring today (requested: 2, held+open: 4, limit: 5)"
-        assert refusal_of(error) == (403, {"code": FORBIDDEN, "message": message})
-        client.submit_order(a_buy(limit_price=1.00, qty=1))
-        client.submit_order(a_buy(symbol=spy(520, NEXT_FRIDAY), limit_price=1.00, qty=9))
-
-
-def test_the_notional_of_an_order_is_limited(market: FakeMarket) -> None:
-    with VenueThread(market, VenueSettings(latency_ms=(1.0, 5.0), order_notional_limit=1000)) as venue:
-        client = TradingClient("key", "secret", url_override=venue.url)
-        for body in (
-            order(qty=4),
-            legs(limit_price=-5.2, qty=2),
-            order(qty=4, type="market", limit_price=None),
-        ):
-            with pytest.raises(APIError) as error:
-                client.post("/orders", body)
-            message = "options order notional is 1040 must be <= 1000"
-            assert refusal_of(error) == (422, {"code": UNPROCESSABLE, "message": message})
-        assert client.post("/orders", order(qty=3))["status"] == "pending_new"
-
-
 # Exercise
-
-
-def exercised(trading: TradingClient, symbol: str, path: str = "exercise") -> tuple[int, dict[str, Any]]:
-    with pytest.raises(APIError) as error:
-        trading.post(f"/positions/{symbol}/{path}")
-    return refusal_of(error)
 
 
 def test_what_an_order_sells_cannot_be_exercised(venue: VenueThread, trading: TradingClient) -> None:
     holding(spy(500))(venue, trading)
     trading.submit_order(a_buy(symbol=spy(500), side=OrderSide.SELL, limit_price=9.00))
     told = (403, {"code": FORBIDDEN, "message": "no qty available to exercise"})
-    assert exercised(trading, spy(500)) == told
-    assert exercised(trading, spy(500), "do-not-exercise") == told
+    assert refused_exercise(trading, spy(500)) == told
+    assert refused_exercise(trading, spy(500), "do-not-exercise") == told
 
 
 def test_an_exercise_must_be_paid(venue: VenueThread, trading: TradingClient) -> None:
     holding(spy(500))(venue, trading)
-    assert exercised(trading, spy(500)) == (
+    assert refused_exercise(trading, spy(500)) == (
         403,
         {
             "code": FORBIDDEN,
@@ -372,15 +230,18 @@ def test_an_exercise_must_be_paid(venue: VenueThread, trading: TradingClient) ->
 
 def test_out_of_the_money_nothing_is_exercised(venue: VenueThread, trading: TradingClient) -> None:
     holding(spy(530))(venue, trading)
-    status, body = exercised(trading, spy(530))
+    status, body = refused_exercise(trading, spy(530))
     assert (status, body["code"]) == (403, FORBIDDEN)
     assert body["message"].startswith("you are attempting to exercise an out of the money option contract, ")
 
 
 def test_a_short_position_cannot_be_exercised(venue: VenueThread, trading: TradingClient) -> None:
     filled(trading, trading.submit_order(at_market(OrderSide.SELL, symbol=PUT)))
-    assert exercised(trading, PUT) == (403, {"code": 40310001, "message": "cannot exercise short position"})
-    assert exercised(trading, PUT, "do-not-exercise") == (
+    assert refused_exercise(trading, PUT) == (
+        403,
+        {"code": 40310001, "message": "cannot exercise short position"},
+    )
+    assert refused_exercise(trading, PUT, "do-not-exercise") == (
         403,
         {"code": 40310001, "message": "cannot submit DNE for short position"},
     )
@@ -389,8 +250,8 @@ def test_a_short_position_cannot_be_exercised(venue: VenueThread, trading: Tradi
 @pytest.mark.parametrize("path", ["exercise", "do-not-exercise"])
 def test_what_is_no_contract_or_not_held_cannot_be_exercised(trading: TradingClient, path: str) -> None:
     for symbol in ("SPY", "nonsense", MISSING):
-        assert exercised(trading, symbol, path) == unprocessable("invalid symbol")
-    assert exercised(trading, spy(500), path) == (
+        assert refused_exercise(trading, symbol, path) == unprocessable("invalid symbol")
+    assert refused_exercise(trading, spy(500), path) == (
         404,
         {"code": NOT_FOUND, "message": f"long position not found: {spy(500)}"},
     )

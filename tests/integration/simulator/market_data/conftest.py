@@ -5,9 +5,11 @@ from datetime import datetime
 
 import pytest
 
+from simulator.markets.columns import ChainColumns
 from simulator.markets.synthetic import SyntheticMarket
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
+from tests.integration.simulator.data_clients import busiest
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +26,13 @@ def venue(market: SyntheticMarket) -> Iterator[VenueThread]:
 @pytest.fixture(scope="module")
 def at(market: SyntheticMarket) -> datetime:
     return market.starts_at
+
+
+@pytest.fixture(scope="module")
+def columns(market: SyntheticMarket, at: datetime) -> ChainColumns:
+    return market.chain_columns("SPY", at)
+
+
+@pytest.fixture(scope="module")
+def contract(market: SyntheticMarket, at: datetime) -> str:
+    return busiest(market, "SPY", at)

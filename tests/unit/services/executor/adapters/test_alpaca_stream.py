@@ -72,7 +72,7 @@ async def test_listening_ends_even_if_alpaca_py_loses_the_cancellation(
     monkeypatch.setattr(TradingStream, "_start_ws", connect)
     monkeypatch.setattr(TradingStream, "_consume", receive)
     updates = AlpacaTradeUpdates(ExecutorSettings.from_env({"APCA_API_BASE_URL": "http://127.0.0.1:1"}))
-    listening = asyncio.create_task(updates.listen(lambda _id: None, lambda: None))
+    listening = asyncio.create_task(updates.listen(lambda _id: None, lambda: None, lambda: None))
     await consuming.wait()
 
     listening.cancel()

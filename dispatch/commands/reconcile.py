@@ -1,0 +1,94 @@
+"""`dispatch reconcile`: how the books stand against the venue; and a person's word where nothing explains it."""
+
+import asyncio
+import getpass
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.table import Table
+
+from dispatch.connection import connect
+from dispatch.console import err, out, write_json
+from dispatch.reconciling import line_of
+from kernel.adapters.postgres import Database
+from kernel.domain.errors import ConfigError
+from services.executor.adapters.postgres_drift import Explained, PostgresDrift, Standing
+
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def reconcile(
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept", metavar="REASON", help="Take the venue's figures where drift stands, and say why."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many explanations are shown.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show how the books stand against the venue; exits with 1 while something is unexplained."""
+    if accept is not None:
+        _accept(" ".join(accept.split()))
+    found = asyncio.run(_with_database(lambda drift: _read(drift, limit)))
+    if as_json:
+        write_json([{**asdict(standing), "explained": [asdict(e) for e in rows]} for standing, rows in found])
+    else:
+        _show(found)
+    if any(standing.drift for standing, _ in found):
+        raise typer.Exit(1)
+
+
+def _accept(reason: str) -> None:
+    if not reason:
+        raise ConfigError("--accept: say why, in a few words")
+
+    async def accept_all(drift: PostgresDrift) -> list[str]:
+        accounts = [standing.account_id for standing in await drift.standings()]
+        return [line for a in accounts for line in await drift.accept(a, getpass.getuser(), reason)]
+
+    lines = asyncio.run(_with_database(accept_all))
+    for line in lines or ["there is no drift to accept"]:
+        err.print(f"accepted: {line}" if lines else line, markup=False)
+
+
+async def _read(drift: PostgresDrift, limit: int) -> list[tuple[Standing, list[Explained]]]:
+    return [(s, await drift.explained(s.account_id, limit)) for s in await drift.standings()]
+
+
+async def _with_database(work: Callable[[PostgresDrift], Awaitable[T]]) -> T:
+    url = os.environ.get("DATABASE_URL") or connect().database_url
+    async with Database(url, size=1) as database:
+        return await work(PostgresDrift(database))
+
+
+def _show(found: list[tuple[Standing, list[Explained]]]) -> None:
+    if not found:
+        out.print("no executor has listened to a venue yet")
+    for standing, rows in found:
+        out.print(line_of(standing), markup=False)
+        for line in standing.drift:
+            out.print(f"  drift: {line}", markup=False)
+        for line in standing.unconfirmed:
+            out.print(f"  not explained yet: {line}", markup=False)
+        if rows:
+            out.print(_table(rows))
+
+
+def _table(rows: list[Explained]) -> Table:
+    table = Table("market time", "kind", "symbol", "quantity", "cash", "note", box=None)
+    for row in rows:
+        cells: list[Any] = [
+            f"{row.venue_at:%Y-%m-%d %H:%M:%S}",
+            row.kind,
+            row.symbol or "",
+            f"{row.quantity.normalize():f}" if row.quantity else "",
+            f"{row.cash_usd:.2f}" if row.cash_usd else "",
+            row.note,
+        ]
+        table.add_row(*cells)
+    return table
