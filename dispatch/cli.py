@@ -60,7 +60,8 @@ def root() -> None:
 
 def main() -> NoReturn:
     """Run the command line; a known failure is one line on standard error, never a traceback."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it would tell a failure a second time
+    for library in ("aiokafka", "psycopg.pool"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # it would tell a failure a second time
     try:
         app()
     except Exception as e:

@@ -9,7 +9,7 @@ import getpass
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from kernel.adapters.control import (
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
 from kernel.domain.control import ControlState, Switch, resumed, tightened
+from kernel.domain.errors import DatabaseUnavailable
 from kernel.runtime.settings import ServiceSettings
 
 #: Cancelling takes the executor's listener about a second; some more for a slow venue and many orders.
@@ -69,7 +70,10 @@ async def stop_trading(
     on_committed: Callable[[Switch], None],
     cancel_patience_s: float = _CANCEL_PATIENCE_S,
 ) -> Done:
-    """Tighten the switch, then wait for orders on their way, then for the cancellations; raises DatabaseUnavailable."""
+    """Tighten the switch, then wait for orders on their way, then for the cancellations.
+
+    Raises DatabaseUnavailable where it cannot be said that the change was committed: to ask again does no harm.
+    """
 
     def change(standing: Switch, now: datetime) -> Switch:
         return tightened(
@@ -79,8 +83,11 @@ async def stop_trading(
     async with _database(url) as database:
         switch, changed = await _change(database, change, settings)
         on_committed(switch)
-        all_in = await drained(database, holding_times(settings.venue_deadline_s).longest_s)
-        left = await _left(database, switch, cancel_patience_s) if stop.cancel_orders else ()
+        all_in = False
+        left: Sequence[LiveOrder] = ()
+        with suppress(DatabaseUnavailable):  # it is stopped all the same; what is not known is told as not so
+            all_in = await drained(database, holding_times(settings.venue_deadline_s).longest_s)
+            left = await _left(database, switch, cancel_patience_s) if stop.cancel_orders else ()
     return Done(switch=switch, asked=stop.state, changed=changed, drained=all_in, left=left)
 
 

@@ -42,13 +42,14 @@ def reduce(reason: Reason, cancel_orders: Cancel = False, as_json: AsJson = Fals
 
 def resume(reason: Reason, as_json: AsJson = False) -> None:
     """Let all orders through again; the breakers begin to count anew."""
+    why = _said(reason)
     url, settings = database_here()
-    _tell(asyncio.run(resume_trading(url, settings, _said(reason), named_user())), as_json)
+    _tell(asyncio.run(resume_trading(url, settings, why, named_user())), as_json)
 
 
 def _stop(state: ControlState, reason: str, cancel_orders: bool, as_json: bool) -> None:
-    url, settings = database_here()
     stop = Stop(state=state, reason=_said(reason), by=named_user(), cancel_orders=cancel_orders)
+    url, settings = database_here()
     done = asyncio.run(stop_trading(url, settings, stop, on_committed=_say_committed))
     _tell(done, as_json)
     if not done.complete:

@@ -14,8 +14,10 @@ from typing import Any
 from dispatch.candidate_view import contract_name
 from dispatch.stories.story import Fate, Story
 from dispatch.venue import AcceptedOrder, AccountFigures
+from kernel.contracts.messages import Execution
 from kernel.contracts.parts import AccountView, QualityScore
 from kernel.domain.clock import MARKET_ZONE
+from services.executor.core.attempts import attempt_id_of
 
 Row = dict[str, Any]
 
@@ -62,7 +64,7 @@ def all_accounted_for(summary: Mapping[str, Any]) -> bool:
 
 def duplicate_orders(stories: Iterable[Story], accepted: Iterable[AcceptedOrder]) -> int:
     """Return how many orders the venue accepted beyond one for each signal that has a ticket."""
-    ours = {step.client_order_id for s in stories for step in s.executions}
+    ours = {client_order_id for s in stories for step in s.executions for client_order_id in _ids_of(step)}
     counts = Counter(order.client_order_id for order in accepted)
     repeated = sum(count - 1 for count in counts.values())
     foreign = sum(1 for client_order_id in counts if client_order_id not in ours)
@@ -70,6 +72,12 @@ def duplicate_orders(stories: Iterable[Story], accepted: Iterable[AcceptedOrder]
         len({step.client_order_id for step in s.executions if step.venue_order_id}) for s in stories
     ]
     return repeated + foreign + sum(max(0, count - 1) for count in orders_per_story)
+
+
+def _ids_of(step: Execution) -> set[str]:
+    """Return the ids under which the venue knows an order: one for each attempt so far."""
+    attempts = {attempt_id_of(step.ticket_id, number) for number in range(1, (step.attempt or 1) + 1)}
+    return {step.client_order_id, *attempts}
 
 
 def execution_row(story: Story, at_start: AccountFigures | None = None) -> Row:

@@ -156,6 +156,9 @@ def _execution(m: Any) -> tuple[str, list[str]]:
     lines = [
         f"order {m.client_order_id} (venue {m.venue_order_id or 'has not answered'}), notional ${m.notional_usd:.2f}"
     ]
+    if (m.attempt or 1) > 1 or m.slippage_usd is not None:
+        slippage = "" if m.slippage_usd is None else f", slippage ${m.slippage_usd:.2f}"
+        lines.append(f"attempt {m.attempt or 1} at ${m.limit_price:.2f}{slippage}")
     return (
         f"order {m.status.value}: {m.filled_contracts} of {m.contracts} filled{price}",
         [*lines, *([f"reason: {m.reason}"] if m.reason else [])],

@@ -175,6 +175,7 @@ def _order(story: Story) -> Html | None:
         m = chapter.message
         assert isinstance(m, Execution)
         price = "" if m.average_fill_price is None else f"${m.average_fill_price:.2f}"
+        slippage = "" if m.slippage_usd is None else f"${m.slippage_usd:.2f}"
         since = f"+{span_text((chapter.written_at - begin).total_seconds() * 1000)}"
         venue = "" if m.venue_at is None else market_clock(m.venue_at)
         rows.append(
@@ -183,8 +184,11 @@ def _order(story: Story) -> Html | None:
                 since,
                 market_clock(m.meta.occurred_at),
                 venue,
+                m.attempt or 1,
+                f"${m.limit_price:.2f}",
                 f"{m.filled_contracts} of {m.contracts}",
                 price,
+                slippage,
                 m.reason,
             )
         )
@@ -198,9 +202,20 @@ def _order(story: Story) -> Html | None:
             ("venue's order id", None if last.venue_order_id is None else code(last.venue_order_id)),
         ),
         table(
-            ("status", "wall clock", "our time (market)", "venue says (market)", "filled", "price", "reason"),
+            (
+                "status",
+                "wall clock",
+                "our time (market)",
+                "venue says (market)",
+                "attempt",
+                "limit",
+                "filled",
+                "price",
+                "slippage",
+                "reason",
+            ),
             rows,
-            right=(1, 4, 5),
+            right=(1, 4, 5, 6, 7, 8),
         ),
     )
 

@@ -1,7 +1,7 @@
 """Joins the executor to Alpaca, Postgres and Kafka."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
@@ -18,6 +18,7 @@ from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.alpaca_statement import AlpacaStatement
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
 from services.executor.adapters.postgres_books import PostgresBooks
@@ -32,6 +33,7 @@ from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
 from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
+from services.executor.walking import OrderWalker
 
 NAME = "executor"
 #: Sixteen tickets at once, the followers, the relay: more than the default pool, far below the server's limit.
@@ -65,12 +67,22 @@ def build(settings: ExecutorSettings) -> Process:
         steps=steps,
         sweep_s=settings.sweep_s,
     )
+    walker = OrderWalker(
+        broker=broker,
+        orders=orders,
+        quotes=AlpacaQuotes(gateway, settings.option_feed),
+        clock=clock,
+        pause=asyncio.sleep,
+        may_walk=_may_walk(switch),
+        params=params,
+        steps=steps,
+    )
     reconciler = Reconciler(
         statement=AlpacaStatement(gateway),
         books=PostgresBooks(database),
         stream=stream,
         sweep=tracker.sweep,
-        follow=tracker.follow,
+        follow=tracker.follow_order,
         clock=clock,
         account_id=lambda: account.account_id,
         reconcile_s=settings.reconcile_s,
@@ -101,7 +113,9 @@ def build(settings: ExecutorSettings) -> Process:
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
-            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run, reconciler.run)),
+            "tracking": lambda: election.lead(
+                lambda: _all_of(tracker.run, stopper.run, reconciler.run, walker.run)
+            ),
             "clock": gateway.follow_clock,
         },
     )
@@ -118,6 +132,13 @@ def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] 
         return (machine.now() - venue.now()).total_seconds()
 
     return ahead_s
+
+
+def _may_walk(switch: PostgresSwitch) -> Callable[[], Awaitable[bool]]:
+    async def active() -> bool:
+        return (await switch.read()).active
+
+    return active
 
 
 async def _all_of(*works: Task) -> None:

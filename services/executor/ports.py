@@ -31,6 +31,10 @@ class Broker(Protocol):
         """
         ...
 
+    async def replace(self, venue_order_id: str, request: OrderRequest) -> Answer:
+        """Ask once for `request` in place of an open order, like `submit`; a refusal leaves that order as it was."""
+        ...
+
     async def find(self, client_order_id: str) -> VenueReport | None:
         """Return the order under our id, or None when the venue says it has none; raises VenueUnavailable."""
         ...
@@ -57,6 +61,22 @@ class ReadinessBoard(Protocol):
 
     async def readiness(self) -> Readiness:
         """Return what is known; `READINESS_UNKNOWN` when nothing is. Raises DatabaseUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nbbo:
+    """The best bid and ask of a contract, USD per share; NaN where there is none."""
+
+    bid: Decimal
+    ask: Decimal
+
+
+class Quotes(Protocol):
+    """The venue's quotes."""
+
+    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+        """Return the latest quote of a contract, None when there is none; raises VenueUnavailable."""
         ...
 
 

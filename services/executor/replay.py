@@ -141,6 +141,10 @@ class _Recorded:
         self._turned_away = True
         return NotAccepted("the venue's rate limit, as recorded")
 
+    async def replace(self, venue_order_id: str, request: OrderRequest) -> NotAccepted:
+        del request
+        raise NotRecorded(f"order {venue_order_id} was not replaced then")
+
     async def find(self, client_order_id: str) -> VenueReport | None:
         """Show no order: otherwise there would have been nothing to ask the gates again for."""
         del client_order_id

@@ -1,4 +1,6 @@
-"""The executor's settings: those every stage has, and how often it compares its books with the venue."""
+"""The executor's settings: those every stage has, how often it compares its books with the venue, and its quotes."""
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,4 +21,9 @@ class ExecutorSettings(ServiceSettings):
         alias="DISPATCH_EXECUTOR_RECONCILE_S",
         gt=0,
         description="Seconds between two comparisons of orders, fills, positions, cash and activities with the venue.",
+    )
+    option_feed: Literal["indicative", "opra"] = Field(
+        "indicative",
+        alias="DISPATCH_OPTION_FEED",
+        description="Option quotes: indicative (free, delayed trades) or opra (needs a subscription).",
     )

@@ -57,12 +57,15 @@ class OrderStopper:
         return asked is None or self._looks - asked >= _ASK_AGAIN
 
     async def _cancel(self, order: Order) -> None:
-        assert order.venue_order_id is not None, "only an order the venue has shown can be working"
-        _log.info("cancelling: the switch says so", client_order_id=order.client_order_id)
+        alive = order.alive
+        if alive is None:
+            return  # its next attempt is pending: the walk gives that up, or finds it alive
+        assert alive.venue_order_id is not None, "only an attempt the venue has shown can be working"
+        _log.info("cancelling: the switch says so", client_order_id=alive.client_order_id)
         try:
-            await self._broker.cancel(order.venue_order_id)
+            await self._broker.cancel(alive.venue_order_id)
             self._asked_at_look[order.client_order_id] = self._looks
-            await self._follow(order.client_order_id)
+            await self._follow(alive.client_order_id)
         except TransientError as e:
             _log.warning("not cancelled yet", client_order_id=order.client_order_id, reason=str(e))
 

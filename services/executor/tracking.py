@@ -12,7 +12,7 @@ from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError
 from kernel.runtime.logging import get_logger
 from services.executor.core.gates import is_expired
-from services.executor.core.order_life import WORKING, Order
+from services.executor.core.order_life import ENDED, WORKING, Order
 from services.executor.core.reconciling.found import Moved, Swept
 from services.executor.core.steps import Step, Steps
 from services.executor.core.venue_reports import VenueReport
@@ -56,13 +56,14 @@ class OrderTracker:
         """Compare every order that has not ended with the venue, once; raises TransientError."""
         open_orders = {report.client_order_id: report for report in await self._broker.open_orders()}
         unsettled = await self._orders.unsettled()
-        moved = []
+        known, moved, foreign = set(), [], []
         for order in unsettled:
-            found = open_orders.get(order.client_order_id) or await self._broker.find(order.client_order_id)
-            held = None if found is None else await self._settle(found)
-            if held is not None and held.written:
-                moved.append(Moved(order, held.order))
-        known, foreign = {order.client_order_id for order in unsettled}, []
+            for client_order_id in [a.client_order_id for a in order.attempts if a.status not in ENDED]:
+                known.add(client_order_id)
+                found = open_orders.get(client_order_id) or await self._broker.find(client_order_id)
+                held = None if found is None else await self._settle(found)
+                if held is not None and held.written:
+                    moved.append(Moved(order, held.order))
         for client_order_id, report in open_orders.items():
             if client_order_id not in known and await self._settle(report) is None:
                 foreign.append(report)
@@ -74,6 +75,12 @@ class OrderTracker:
         if report is not None:
             await self._record(report)
 
+    async def follow_order(self, order_id: str) -> None:
+        """Look all attempts of an order up, those too that had ended; raises TransientError."""
+        held = await self._orders.change(order_id, lambda _order: None)
+        for attempt in () if held is None else held.order.attempts:
+            await self.follow(attempt.client_order_id)
+
     async def _settle(self, report: VenueReport) -> Held | None:
         held = await self._record(report)
         if held is not None and self._is_overdue(held.order):
@@ -81,10 +88,13 @@ class OrderTracker:
         return held
 
     async def _cancel(self, order: Order) -> None:
-        assert order.venue_order_id is not None, "only an order the venue has shown can be working"
-        _log.info("cancelling: the ticket has expired", client_order_id=order.client_order_id)
-        await self._broker.cancel(order.venue_order_id)
-        await self.follow(order.client_order_id)
+        alive = order.alive
+        if alive is None:
+            return  # its next attempt is pending: the walk settles that
+        assert alive.venue_order_id is not None, "only an attempt the venue has shown can be working"
+        _log.info("cancelling: the ticket has expired", client_order_id=alive.client_order_id)
+        await self._broker.cancel(alive.venue_order_id)
+        await self.follow(alive.client_order_id)
 
     def _is_overdue(self, order: Order) -> bool:
         return order.status in WORKING and is_expired(order.ticket, self._clock.now())

@@ -19,12 +19,12 @@ from kernel.domain.ids import derive_id
 from kernel.testing.builders import NOW
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
 from services.executor.core.gates import Refusal
-from services.executor.core.order_life import Order
+from services.executor.core.order_life import WORKING, Order
 from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Arrival, Decide, Held, Judge, Open
+from services.executor.ports import Arrival, Decide, Held, Judge, Nbbo, Open
 
 
 class Crash(Exception):
@@ -42,13 +42,25 @@ class Outcome(StrEnum):
     CALL_IT_MALFORMED = "call it malformed"
     CLAIM_DUPLICATE = "claim duplicate"
     STOP = "stop"
+    CANNOT_REPLACE = "cannot replace"
+
+
+_NOTHING_MADE: dict[Outcome, Answer] = {
+    Outcome.STAY_SILENT: Unanswered("time-out"),
+    Outcome.RATE_LIMIT: NotAccepted("the venue answered 429"),
+    Outcome.REFUSE: read_refusal(403, 40310000, "insufficient options buying power"),
+    Outcome.CANNOT_REPLACE: read_refusal(422, 42210000, "cannot replace order in pending_new status"),
+    Outcome.CALL_IT_MALFORMED: read_refusal(422, 40010001, "qty must be > 0"),
+}
 
 
 @dataclass
 class FakeBroker:
     """A venue that makes one order per client order id. `plan` holds the outcomes of the next POSTs; then it accepts.
 
-    `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `trap(point)` may raise Crash.
+    `finds_before_arrival` look-ups see a replacement on its way, while the order before works on.
+    `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `traded` counts what was filled in all.
+    `trap(point)` may raise Crash.
     """
 
     clock: Clock
@@ -56,12 +68,17 @@ class FakeBroker:
     orders: dict[str, VenueReport] = field(default_factory=dict)
     foreign: list[VenueReport] = field(default_factory=list)
     posts: list[OrderRequest] = field(default_factory=list)
+    patches: list[tuple[str, OrderRequest]] = field(default_factory=list)
     accepted: Counter[str] = field(default_factory=Counter)
     finds: list[str] = field(default_factory=list)
     hidden_finds: Counter[str] = field(default_factory=Counter)
     finds_to_fail: int = 0
     cancelled: list[str] = field(default_factory=list)
     fills_before_cancel: int = 0
+    fills_before_replace: int = 0
+    finds_before_arrival: int = 0
+    traded: int = 0
+    _on_its_way: dict[str, tuple[str, int]] = field(default_factory=dict)
     trap: Callable[[str], None] = lambda _point: None
 
     async def submit(self, request: OrderRequest) -> Answer:
@@ -74,8 +91,23 @@ class FakeBroker:
         self.trap("after the post")
         return answer
 
+    async def replace(self, venue_order_id: str, request: OrderRequest) -> Answer:
+        self.trap("before the patch")
+        if self.plan and self.plan[0] is Outcome.STOP:
+            self.plan.popleft()
+            return Stopped(Refusal(code=RejectionCode.TRADING_HALTED, message="trading is halted"))
+        self.patches.append((venue_order_id, request))
+        outcome = self.plan.popleft() if self.plan else Outcome.ACCEPT
+        (old,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
+        if self.fills_before_replace:
+            old = self.fill(old.client_order_id, self.fills_before_replace)
+        answer = self._answer(request, outcome, replacing=old)
+        self.trap("after the patch")
+        return answer
+
     async def find(self, client_order_id: str) -> VenueReport | None:
         self.finds.append(client_order_id)
+        self._travel()
         if self.finds_to_fail:
             self.finds_to_fail -= 1
             raise VenueUnavailable("the venue did not answer")
@@ -89,16 +121,22 @@ class FakeBroker:
         return [r for r in [*self.orders.values(), *self.foreign] if r.status in working]
 
     async def cancel(self, venue_order_id: str) -> None:
+        self.trap("before the cancellation")
         self.cancelled.append(venue_order_id)
         (order,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
         if self.fills_before_cancel:
             self.fill(order.client_order_id, self.fills_before_cancel)
-        if self.orders[order.client_order_id].status is not OrderStatus.FILLED:
+        if self.orders[order.client_order_id].status in WORKING:
             self.end(order.client_order_id, OrderStatus.CANCELED)
+            for new_id, (old_id, _) in list(self._on_its_way.items()):
+                if old_id == order.client_order_id:
+                    del self._on_its_way[new_id]
+                    self.end(new_id, OrderStatus.CANCELED)
 
     def fill(self, client_order_id: str, contracts: int, price: str = "2.50") -> VenueReport:
         """Fill an order up to `contracts` in all."""
         order = self.orders[client_order_id]
+        self.traded += contracts - order.filled_contracts
         done = contracts == order.contracts
         return self._put(
             order,
@@ -131,22 +169,53 @@ class FakeBroker:
         self.orders[request.client_order_id] = report
         return report
 
-    def _answer(self, request: OrderRequest, outcome: Outcome) -> Answer:
-        match outcome:
-            case Outcome.STAY_SILENT:
-                return Unanswered("time-out")
-            case Outcome.RATE_LIMIT:
-                return NotAccepted("the venue answered 429")
-            case Outcome.REFUSE:
-                return read_refusal(403, 40310000, "insufficient options buying power")
-            case Outcome.CALL_IT_MALFORMED:
-                return read_refusal(422, 40010001, "qty must be > 0")
+    def replace_late(self, client_order_id: str, request: OrderRequest) -> None:
+        """Make a replacement whose request nobody saw answered."""
+        self._replace(self.orders[client_order_id], request)
+
+    def _replace(self, old: VenueReport, request: OrderRequest) -> VenueReport:
+        new = self.accept(request)
+        new = self._put(new, replaces=old.venue_order_id)
+        if self.finds_before_arrival:
+            self._on_its_way[new.client_order_id] = (old.client_order_id, self.finds_before_arrival)
+            self._put(old, word="pending_replace")
+            return new
+        return self._arrive(old, new)
+
+    def _arrive(self, old: VenueReport, new: VenueReport) -> VenueReport:
+        """Let a replacement take the place of its order in the market, unless that has ended."""
+        filled = old.filled_contracts
+        if old.status not in WORKING:
+            return self.end(new.client_order_id, OrderStatus.REJECTED)
+        self._put(old, status=OrderStatus.CANCELED, word="replaced")
+        return self._put(
+            new,
+            word="partially_filled" if filled else "new",
+            filled_contracts=filled,
+            average_fill_price=old.average_fill_price,
+            status=OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.ACKNOWLEDGED,
+        )
+
+    def _travel(self) -> None:
+        for new_id, (old_id, finds) in list(self._on_its_way.items()):
+            self._on_its_way[new_id] = (old_id, finds - 1)
+            if finds <= 1:
+                del self._on_its_way[new_id]
+                self._arrive(self.orders[old_id], self.orders[new_id])
+
+    def _answer(
+        self, request: OrderRequest, outcome: Outcome, replacing: VenueReport | None = None
+    ) -> Answer:
+        if outcome in _NOTHING_MADE:
+            return _NOTHING_MADE[outcome]
         taken = request.client_order_id in self.orders
         if outcome is Outcome.CLAIM_DUPLICATE and not taken:
-            self.accept(request)
+            self.accept(request) if replacing is None else self._replace(replacing, request)
         if taken or outcome is Outcome.CLAIM_DUPLICATE:
             return read_refusal(422, 40010001, "client_order_id must be unique")
-        report = self.accept(request)
+        if replacing is not None and replacing.status not in WORKING:
+            return read_refusal(422, 42210000, f"cannot replace order in {replacing.word} status")
+        report = self.accept(request) if replacing is None else self._replace(replacing, request)
         return Accepted(report) if outcome is Outcome.ACCEPT else Unanswered("time-out")
 
     def _put(self, order: VenueReport, **changes: object) -> VenueReport:
@@ -196,7 +265,7 @@ class FakeOrders:
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         before_change, self.before_change = self.before_change, lambda: None
         before_change()
-        order = self.orders.get(client_order_id)
+        order = next((o for o in self.orders.values() if o.attempt_under(client_order_id)), None)
         if order is None:
             return None
         step = decide(order)
@@ -244,6 +313,17 @@ class FakeOrders:
             self.commits_to_doubt -= 1
             raise DatabaseUnavailable("connection lost after the commit")
         return Held(step.order, written=True)
+
+
+@dataclass
+class FakeQuotes:
+    """One quote for every contract; None: there is none."""
+
+    quote: Nbbo | None
+
+    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+        del occ_symbol
+        return self.quote
 
 
 class FakeSwitch:

@@ -1,6 +1,7 @@
 """The switch on a real Postgres: latched, announced with its change, held by every order on its way."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -8,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from dispatch import cli
 from dispatch.switch import Done, Stop, resume_trading, standing_switch, stop_trading, told
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.control import HoldingTimes, change_switch, drained, held, holding_times, read_switch
+from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Connection, Database
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Control, RejectionCode
@@ -369,3 +372,55 @@ async def test_orders_that_could_not_be_cancelled_are_named(database: Database, 
     assert not done.complete
     assert any(held_order.order.client_order_id in line for line in told(done))
     assert done.left[0].status == "SENDING"
+
+
+# As a person types it, with nothing but Postgres
+
+
+def type_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, *words: str
+) -> tuple[int, str, str]:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "APCA_API_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setattr("sys.argv", ["dispatch", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, said.out, said.err
+
+
+def test_the_commands_need_postgres_alone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    migrate(database_url)
+
+    def dispatch(*words: str) -> tuple[int, str, str]:
+        return type_in(monkeypatch, capsys, database_url, *words)
+
+    code, out, err = dispatch("halt", "--reason", "a  drill")
+    assert (code, out.splitlines()[-1]) == (0, "no order is on its way any more")
+    assert out.startswith("trading: HALTED  by ")
+    assert "HALTED is committed" in err
+    code, out, _ = dispatch("reduce", "--reason", "less", "--json")
+    document = json.loads(out)
+    assert (code, document["state"], document["reason"], document["changed"]) == (
+        1,
+        "HALTED",
+        "a drill",
+        False,
+    )
+    code, out, _ = dispatch("resume", "--reason", "over", "--json")
+    assert (code, json.loads(out)["state"]) == (0, "ACTIVE")
+
+
+def test_a_database_that_is_away_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = "postgresql://nobody:none@127.0.0.1:1/none"
+
+    code, out, err = type_in(monkeypatch, capsys, nowhere, "halt", "--reason", "a drill")
+
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert err.startswith("dispatch: the database did not answer")

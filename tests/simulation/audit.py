@@ -1,7 +1,9 @@
 """What must hold when a seed has calmed down. Each violation is one sentence that begins with the name of its invariant."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from kernel.contracts.codec import Codec
@@ -17,9 +19,11 @@ from kernel.contracts.topics import (
     TICKETS,
     Topic,
 )
+from kernel.domain.money import MICRO
+from services.executor.core.attempts import attempt_id_of
 from services.executor.core.order_life import Order
-from services.executor.core.orders import client_order_id_of
 from services.executor.core.venue_reports import read_report
+from tests.simulation.venue import VenueOrder
 from tests.simulation.world import World
 
 
@@ -49,6 +53,7 @@ class Audit:
             *self._ledger(),
             *self._venue(),
             *self._money(),
+            *self._stops(),
         ]
 
     def _of(self, topic: Topic[Any]) -> list[Any]:
@@ -100,20 +105,36 @@ class Audit:
                     yield f"one answer per input: {cause} has {count} in {topic.name}"
 
     def _orders(self) -> Iterator[str]:
-        """Every ticket has its one order, and there is no order without a ticket."""
-        tickets = {ticket.meta.id: ticket for ticket in self._of(TICKETS)}
+        """Every ticket has its one order, and nothing was asked of the venue but its committed attempts."""
+        tickets = {ticket.meta.id for ticket in self._of(TICKETS)}
         known = {order.ticket.meta.id for order in self._tables.orders.values()}
-        if known != set(tickets):
+        if known != tickets:
             yield f"one order per ticket: {len(tickets)} tickets, {len(known)} orders"
-        ours = {client_order_id_of(ticket_id): ticket for ticket_id, ticket in tickets.items()}
-        for client_order_id, order in self._outside.venue.orders.items():
-            ticket = ours.get(client_order_id)
-            if ticket is None:
-                yield f"one order per ticket: {client_order_id} stands at the venue for no ticket"
-            elif order.contracts > ticket.contracts or order.limit_price > ticket.price_ceiling:
-                yield f"no order beyond its ticket: {client_order_id} {order.contracts} at {order.limit_price}"
-        for client_order_id in set(self._outside.venue.posts) - ours.keys():
-            yield f"one order per ticket: {client_order_id} was sent for no ticket"
+        asked_for = Counter(self._outside.venue.asked_for)
+        for client_order_id in asked_for.keys() - self._tables.order_of_attempt.keys():
+            yield f"intent before request: {client_order_id} was asked for, no attempt of that id is committed"
+        for order in self._tables.orders.values():
+            yield from self._attempts(order)
+
+    def _attempts(self, order: Order) -> Iterator[str]:
+        """One attempt at a time, each within the ticket, no more filled than the ticket is for."""
+        ticket, at_venue = order.ticket, self._attempts_at_venue(order)
+        for found in at_venue:
+            if found.contracts > ticket.contracts or found.limit_price > ticket.price_ceiling:
+                yield f"no order beyond its ticket: {found.client_order_id} {found.contracts} at {found.limit_price}"
+        for before, after in pairwise(sorted(at_venue, key=lambda o: o.accepted_s)):
+            if before.ended_s is None or before.ended_s > after.accepted_s:
+                yield f"one attempt at a time: {after.client_order_id} came while {before.client_order_id} worked"
+        filled, _ = _fills(at_venue)
+        if filled > ticket.contracts:
+            yield f"no order beyond its ticket: {filled} contracts were filled for {ticket.contracts}"
+        ids = [attempt_id_of(ticket.meta.id, number + 1) for number in range(len(order.attempts))]
+        if ids != [attempt.client_order_id for attempt in order.attempts]:
+            yield f"derived ids: the attempts of {order.client_order_id} have other ids than theirs"
+
+    def _attempts_at_venue(self, order: Order) -> list[VenueOrder]:
+        orders = self._outside.venue.orders
+        return [orders[a.client_order_id] for a in order.attempts if a.client_order_id in orders]
 
     def _ledger(self) -> Iterator[str]:
         """Steps count up from one without a gap, in the ledger and in the log, and say the same."""
@@ -129,29 +150,31 @@ class Audit:
                 yield f"executions in order: {client_order_id} was told as {list(told[client_order_id])}"
             elif told[client_order_id][order.sequence].status is not order.status:
                 yield f"executions say the ledger: {client_order_id}"
-            yield from self._started_well(order)
-
-    def _started_well(self, order: Order) -> Iterator[str]:
-        """No request goes out before its intent is committed: whatever was sent has a SENDING step."""
-        sent = order.client_order_id in self._outside.venue.posts
-        rows = self._tables.ledger[order.client_order_id]
-        if sent and not any(row.step.order.status is OrderStatus.SENDING for row in rows):
-            yield f"intent before request: {order.client_order_id} was sent and never meant to be"
+            if not any(step.order.status is OrderStatus.SENDING for step in steps):
+                sent = order.client_order_id in self._outside.venue.asked_for
+                if sent:
+                    yield f"intent before request: {client_order_id} was sent and never meant to be"
 
     def _venue(self) -> Iterator[str]:
         """What the ledger says of an order is what the venue has."""
-        at_venue = self._outside.venue.orders
-        for client_order_id, order in self._tables.orders.items():
-            found = at_venue.get(client_order_id)
-            if found is None:
-                if order.status is not OrderStatus.REJECTED or order.filled_contracts:
-                    yield f"ledger and venue agree: {client_order_id} is {order.status}, the venue has none"
-                continue
-            report = read_report(found.document())
-            ours = (order.status, order.filled_contracts, order.average_fill_price)
-            theirs = (report.status, report.filled_contracts, report.average_fill_price)
+        for order in self._tables.orders.values():
+            at_venue = self._attempts_at_venue(order)
+            ours = (order.filled_contracts, order.average_fill_price)
+            theirs = _fills(at_venue)
             if ours != theirs:
-                yield f"ledger and venue agree: {client_order_id} is {ours}, at the venue {theirs}"
+                yield f"ledger and venue agree: {order.client_order_id} filled {ours}, at the venue {theirs}"
+            words = {read_report(found.document()).status for found in at_venue} or {OrderStatus.REJECTED}
+            if len(order.attempts) == 1 and order.status not in words:
+                yield f"ledger and venue agree: {order.client_order_id} is {order.status}, at the venue {words}"
+            if (order.status is OrderStatus.FILLED) != (theirs[0] == order.ticket.contracts):
+                yield f"ledger and venue agree: {order.client_order_id} is {order.status} with {theirs[0]} filled"
+
+    def _stops(self) -> Iterator[str]:
+        """Nothing is sent after a halt has returned, until somebody resumes."""
+        for stopped_s, resumed_s in self._world.stops_s:
+            for at_s in self._outside.sent_s:
+                if stopped_s < at_s < resumed_s:
+                    yield f"nothing sent while stopped: at {at_s:.3f}, stopped from {stopped_s:.3f} to {resumed_s:.3f}"
 
     def _money(self) -> Iterator[str]:
         """Every ticket reserved its money, and none is held for an order that has ended."""
@@ -161,7 +184,18 @@ class Audit:
         for ticket_id, held in reserved.items():
             if held.state != "released":
                 yield f"reservations follow tickets: {ticket_id} still holds {held.reservation.reserved_usd}"
-        if self._outside.venue.cash < sum(
-            (o.price or 0) * o.filled * 100 for o in self._outside.venue.orders.values()
-        ):
+        paid = sum(
+            (o.price or 0) * o.filled * 100
+            for o in self._outside.venue.orders.values()
+            if o.status != "replaced"
+        )
+        if self._outside.venue.cash < paid:
             yield "no order beyond limits: more was paid than there was"
+
+
+def _fills(orders: Sequence[VenueOrder]) -> tuple[int, Decimal | None]:
+    """Return contracts and average price of all attempts; a replacement counts what it came in the place of."""
+    whole = [order for order in orders if order.status != "replaced"]
+    filled = sum(order.filled for order in whole)
+    paid = sum((order.filled * (order.price or Decimal(0)) for order in whole), Decimal(0))
+    return filled, (paid / filled).quantize(MICRO) if filled else None

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -12,6 +13,7 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
+from kernel.adapters.control import Lease
 from kernel.contracts.messages import OrderStatus, RejectionCode
 from kernel.domain.errors import TransientError
 from kernel.domain.ids import derive_id
@@ -23,12 +25,14 @@ from kernel.stream.producer import KafkaPublisher
 from kernel.stream.stage import Emissions
 from services.executor.adapters.alpaca_broker import AlpacaBroker
 from services.executor.core import order_life
-from services.executor.core.answers import Answer, Unanswered
+from services.executor.core.answers import Answer, Stopped, Unanswered
 from services.executor.core.attempts import Attempt
 from services.executor.core.gates import Refusal
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
+from services.executor.core.reconciling.found import Swept
 from services.executor.core.steps import Reservation, Step
+from services.executor.core.switching import refusal_by
 from services.executor.core.venue_reports import VenueReport
 from services.executor.ports import Held
 from services.executor.stage import ExecutorStage
@@ -112,8 +116,8 @@ async def _marked_before_published(self: ModelRelay) -> int:
     return len(rows)
 
 
-async def _no_sweep(self: OrderTracker) -> None:
-    return None
+async def _no_sweep(self: OrderTracker) -> Swept:
+    return Swept([], [])
 
 
 def _never_back_to_life(attempt: Attempt, report: VenueReport) -> bool:
@@ -133,6 +137,15 @@ async def _cancelled_because_asked(self: OrderTracker, order: Order) -> None:
         attempts=(*order.attempts[:-1], replace(order.current, status=OrderStatus.CANCELED)),
     )
     await self._orders.change(order.client_order_id, lambda _: self._steps._step(ended, self._clock.now()))
+
+
+async def _looked_at_not_held(self: AlpacaBroker, request: OrderRequest) -> Answer:
+    switch = await self._switch.read()  # type: ignore[attr-defined]
+    refusal = refusal_by(switch, request.intent)
+    if refusal is not None:
+        return Stopped(refusal)
+    self._guard.arm(request.client_order_id, Lease(switch, math.inf))
+    return await self._post(request)
 
 
 def _ids_by_chance() -> Any:
@@ -170,6 +183,7 @@ BUGS: dict[str, Callable[[], Any]] = {
     "cancelled because it was asked for": partial(
         patch.object, OrderTracker, "_cancel", _cancelled_because_asked
     ),
+    "a switch looked at and not held": partial(patch.object, AlpacaBroker, "_submit", _looked_at_not_held),
     "money never given back": partial(patch.object, Step, "reservation", Reservation.KEEP),
 }
 

@@ -49,9 +49,16 @@ class ModelDatabase:
         self._backends: dict[Backend, None] = {}
 
     @asynccontextmanager
-    async def transaction(self, idle_limit_s: float | None = None) -> AsyncIterator["Transaction"]:
-        """Yield a transaction; raises DatabaseUnavailable where kernel.adapters.postgres.Database does."""
+    async def transaction(
+        self, *, idle_limit_s: float | None = None, at_most_s: float | None = None
+    ) -> AsyncIterator["Transaction"]:
+        """Yield a transaction; raises DatabaseUnavailable where kernel.adapters.postgres.Database does.
+
+        The server ends it after `at_most_s`, or once its holder was silent for longer than `idle_limit_s`.
+        """
         backend = self.connect(idle_limit_s)
+        if at_most_s is not None:
+            self._loop.at(at_most_s, self.hang_up, backend)
         try:
             transaction = Transaction(self, backend)
             yield transaction
@@ -85,12 +92,12 @@ class ModelDatabase:
         self._loop.at(_STATEMENT_TIMEOUT_S, self._time_out, backend, answer)
         return answer
 
-    def try_lock(self, backend: Backend, key: Hashable) -> bool:
-        """Lock `key` if nobody holds it."""
+    def try_lock(self, backend: Backend, key: Hashable, *, shared: bool = False) -> bool:
+        """Lock `key` if nothing is in the way, waiting or holding."""
         lock = self._spoken(backend, key)
-        if backend not in lock.holders and lock.holders:
+        if backend not in lock.holders and not self._free(lock, shared=shared):
             return False
-        self._grant(lock, backend, shared=False)
+        self._grant(lock, backend, shared=shared)
         return True
 
     def commit(self, backend: Backend) -> None:
@@ -173,6 +180,14 @@ class Transaction:
         """Wait for a lock."""
         await self._database.link.ask(lambda: self._database.lock(self.backend, key, shared=shared))
         self.check()
+
+    async def try_lock(self, key: Hashable, *, shared: bool = False) -> bool:
+        """Lock `key` if nothing is in the way."""
+        got: bool = await self._database.link.ask(
+            lambda: self._database.try_lock(self.backend, key, shared=shared)
+        )
+        self.check()
+        return got
 
     async def statement(self) -> None:
         """Take the time of a round trip."""

@@ -11,19 +11,22 @@ import psycopg
 from kernel.adapters.postgres import Database
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Ticket
+from kernel.domain.control import tightened
 from kernel.domain.errors import UnprocessableError
 from kernel.runtime.health import Health
 from kernel.stream.stage import Publisher
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_outbox import OutboxRelay
-from services.executor.core.order_life import Order
-from services.executor.core.orders import client_order_id_of, request_hash, request_of
+from services.executor.core.order_life import Order, requests_begun
+from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step, topic_of
+from services.executor.core.switching import tripped_by
 from services.executor.ports import Arrival, Decide, Held, Judge, Open
 from tests.simulation.books import book_of, count_premium, traffic
 from tests.simulation.database import ModelDatabase, Transaction
 from tests.simulation.link import Lost
+from tests.simulation.switch import write_switch
 from tests.simulation.tables import LedgerRow, OutboxRow, Tables, UniqueViolationError
 
 #: See postgres_outbox and postgres_election.
@@ -40,7 +43,9 @@ class ModelOrders:
         tables: Tables,
         on_commit: Callable[[], None],
         tell: Callable[[str, str], None],
+        permit: Callable[[OrderRequest], None] = lambda _request: None,
     ) -> None:
+        self._permit = permit
         self._database = database
         self._tables = tables
         self._on_commit = on_commit
@@ -76,8 +81,7 @@ class ModelOrders:
                 return Held(_same(order, ticket), written=False)
             step = decide(self._book(ticket, as_of))
             self._write(transaction, None, step)
-        self._on_commit()
-        return Held(step.order, written=True)
+        return self._told(None, step.order)
 
     async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
         """Lock the account and the order, decide, write."""
@@ -88,8 +92,8 @@ class ModelOrders:
             if stored is None:
                 return None
             book = self._book(stored.ticket, as_of)
-            held = self._decided(transaction, stored, lambda stored: decide(stored, book))
-        return self._told(held)
+            after = self._decided(transaction, stored, lambda stored: decide(stored, book))
+        return self._told(stored, after)
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         """Lock, decide, write; `client_order_id` is that of any attempt."""
@@ -99,8 +103,8 @@ class ModelOrders:
             order = self._tables.orders.get(order_id or "")
             if order is None:
                 return None
-            held = self._decided(transaction, order, decide)
-        return self._told(held)
+            after = self._decided(transaction, order, decide)
+        return self._told(order, after)
 
     async def unsettled(self) -> Sequence[Order]:
         """Return the orders that have not ended, oldest first."""
@@ -114,17 +118,20 @@ class ModelOrders:
     def _book(self, ticket: Ticket, as_of: AsOf) -> RiskBook:
         return book_of(self._tables, ticket, as_of, self._database.now())
 
-    def _decided(self, transaction: Transaction, stored: Order, decide: Decide) -> Held:
+    def _decided(self, transaction: Transaction, stored: Order, decide: Decide) -> Order:
         step = decide(stored)
         if step is None:
-            return Held(stored, written=False)
+            return stored
         self._write(transaction, stored, step)
-        return Held(step.order, written=True)
+        return step.order
 
-    def _told(self, held: Held) -> Held:
-        if held.written:
-            self._on_commit()
-        return held
+    def _told(self, before: Order | None, after: Order) -> Held:
+        if after is before:
+            return Held(after, written=False)
+        for request in requests_begun(before, after):
+            self._permit(request)
+        self._on_commit()
+        return Held(after, written=True)
 
     def _write(self, transaction: Transaction, before: Order | None, step: Step) -> None:
         rows = [
@@ -149,6 +156,11 @@ class ModelOrders:
             if message.message_id not in tables.said:
                 tables.said.add(message.message_id)
                 tables.outbox[number] = message
+        tripped = tripped_by(row.step.messages)
+        if tripped is not None:
+            now, by = self._database.now(), tripped.origin.stage
+            switch = tightened(tables.switch, tripped.state, reason=tripped.reason, by=by, now=now)
+            write_switch(tables, switch, tripped.origin)
         self._move_money(row.step)
         said = f"{order.client_order_id[:8]} {order.sequence} {order.status} {order.filled_contracts}"
         self._tell("step", said)

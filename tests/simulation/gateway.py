@@ -1,6 +1,7 @@
 """A process's side of the venue: Alpaca's clients over the model, for the project's own adapters; chains, calendars."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -8,6 +9,7 @@ from functools import cache, partial
 from typing import Any
 
 from alpaca.common.exceptions import APIError
+from alpaca.data.requests import OptionLatestQuoteRequest
 
 from kernel.adapters.alpaca import VenueRefused
 from kernel.domain.calendar import TradingCalendar
@@ -45,15 +47,25 @@ class ModelClient:
     def get_account(self) -> _Request:
         return "GET", "/account", {}
 
+    def get_option_latest_quote(self, request: OptionLatestQuoteRequest) -> _Request:
+        return "GET", "/quotes", {"symbol": request.symbol_or_symbols}
+
 
 class ModelGateway:
     """kernel.adapters.alpaca.AlpacaGateway over the model venue."""
 
     deadline_s = DEADLINE_S
 
-    def __init__(self, loop: SimulatedLoop, link: Link, venue: ModelVenue) -> None:
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        link: Link,
+        venue: ModelVenue,
+        before_trading: Callable[[str, str, str], None] = lambda _method, _url, _body: None,
+    ) -> None:
         self.clock = VenueClock(monotonic=loop.time)
-        self.trading = ModelClient()
+        self._before_trading = before_trading
+        self.trading = self.options = ModelClient()
         self._link = link
         self._venue = venue
 
@@ -61,12 +73,14 @@ class ModelGateway:
         self,
         function: Callable[..., _Request],
         *args: Any,
-        urgency: Urgency = Urgency.READ,
+        urgency: Urgency | None = Urgency.READ,
         within_s: float | None = None,
         **kwargs: Any,
     ) -> Any:
         """Ask the venue once; as AlpacaGateway.call without a budget."""
+        del urgency
         request = function(*args, **kwargs)
+        self._before_trading(request[0], request[1], json.dumps(request[2]))
         try:
             async with asyncio.timeout(within_s):
                 body, venue_now = await self._link.ask(
@@ -80,6 +94,9 @@ class ModelGateway:
             raise VenueRefused(e.status, e.code, e.reason) from e
         self.clock.observe(venue_now)
         return body
+
+    async def admit(self, function: Callable[..., _Request], urgency: Urgency) -> None:
+        """There is no budget to wait for."""
 
     async def connect(self) -> None:
         """Take over the venue's time."""
@@ -128,7 +145,12 @@ class ModelUpdates:
         self._link = link
         self._venue = venue
 
-    async def listen(self, on_order: Callable[[str], None], on_connect: Callable[[], None]) -> None:
+    async def listen(
+        self,
+        on_order: Callable[[str], None],
+        on_connect: Callable[[], None],
+        on_disconnect: Callable[[], None],
+    ) -> None:
         """Listen for ever, connecting again after each cut."""
         while True:
             hints: asyncio.Queue[str | None] = asyncio.Queue()
@@ -141,6 +163,7 @@ class ModelUpdates:
             except (Lost, VenueSaysNoError):
                 pass
             finally:
+                on_disconnect()
                 self._loop.at(0.001, self._venue.hang_up, feed)
             await asyncio.sleep(1.0)
 

@@ -7,6 +7,7 @@ them that ends takes the process down.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.contracts.codec import Codec
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import DEFAULT_PREFIX, SELECTIONS, SIGNALS, TICKETS, Topic
+from kernel.domain.errors import TransientError
 from kernel.domain.params import TradingParams
 from kernel.runtime.health import Health
 from kernel.stream.consuming import Consumption
@@ -22,13 +24,17 @@ from kernel.stream.handling import Handler
 from kernel.stream.retry import retry_in_place
 from kernel.stream.stage import Stage
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.wire_guard import WireGuard
+from services.executor.app import _all_of
 from services.executor.core.steps import Steps
 from services.executor.stage import ExecutorStage
+from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
 from services.selector.stage import SelectorStage
 from services.signals.app import RELAY_EVERY_S
 from services.signals.stage import AlertDesk
 from services.sizer.stage import SizerStage
+from tests.fakes.sizer import ACCOUNT_ID
 from tests.simulation.clients import ModelConsumer, ModelProducer, ModelPublisher
 from tests.simulation.database import ModelDatabase
 from tests.simulation.desk import ModelElection, ModelOrders, ModelRelay
@@ -36,12 +42,14 @@ from tests.simulation.gateway import ModelCalendars, ModelChains, ModelGateway, 
 from tests.simulation.link import Link
 from tests.simulation.log import ModelLog
 from tests.simulation.loop import OWNER, Incarnation, SimulatedLoop
+from tests.simulation.switch import ModelSwitch
 from tests.simulation.tables import ModelAlerts, ModelBudget, ModelDecisions, Tables
 from tests.simulation.trace import Trace
-from tests.simulation.venue import ACCOUNT_ID, ModelVenue
+from tests.simulation.venue import ModelVenue
 
 Run = Callable[[], Awaitable[None]]
 _SWEEP_S = 10.0
+_RECONCILE_S = 30.0
 
 
 @dataclass
@@ -59,6 +67,8 @@ class Outside:
     to_venue: Link
     #: The operator's way in: the desks that are up, by process.
     desks: dict[str, AlertDesk] = field(default_factory=dict)
+    #: When an order was let to the socket, by any process.
+    sent_s: list[float] = field(default_factory=list)
     #: By how much each machine's clock is off, in seconds.
     skews_s: dict[str, float] = field(default_factory=dict)
 
@@ -161,7 +171,15 @@ def sizer(outside: Outside, life: Incarnation) -> Parts:
 
 def executor(outside: Outside, life: Incarnation) -> Parts:
     """services.executor.app.build."""
-    gateway, publisher = outside.gateway(), outside.publisher("executor")
+    guard = WireGuard()
+
+    def before_trading(method: str, url: str, body: str) -> None:
+        guard.check(method, url, body)
+        if method in {"POST", "PATCH"}:
+            outside.sent_s.append(outside.loop.time())
+
+    gateway = ModelGateway(outside.loop, outside.to_venue, outside.venue, before_trading)
+    publisher, origin = outside.publisher("executor"), outside.origin("executor")
     health = Health(monotonic=outside.loop.time)
     relay = ModelRelay(outside.database, outside.tables, publisher, health)
     orders = ModelOrders(
@@ -169,9 +187,12 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         outside.tables,
         relay.kick,
         lambda what, detail: outside.trace.event(outside.loop.time(), life.name, what, detail),
+        guard.permit,
     )
-    steps = Steps(outside.origin("executor"))
-    broker, account = AlpacaBroker(gateway), AlpacaAccount(gateway)  # type: ignore[arg-type]
+    switch = ModelSwitch(outside.loop, outside.database, outside.tables, origin, relay.kick)
+    steps = Steps(origin)
+    broker = AlpacaBroker(gateway, switch, guard)  # type: ignore[arg-type]
+    account = AlpacaAccount(gateway)  # type: ignore[arg-type]
     tracker = OrderTracker(
         broker=broker,
         orders=orders,
@@ -179,6 +200,9 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         clock=gateway.clock,
         steps=steps,
         sweep_s=_SWEEP_S,
+    )
+    stopper = OrderStopper(
+        switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
     )
     machine = life.name.partition("#")[0]
     stage = ExecutorStage(
@@ -193,6 +217,15 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
     )
     election = ModelElection(outside.database, f"listens to {ACCOUNT_ID}")
 
+    async def reconcile() -> None:
+        """Stand in for services.executor.reconciliation, as far as orders go: nothing of ours stays unseen."""
+        while True:
+            with suppress(TransientError):
+                await tracker.sweep()
+                for client_order_id in await gateway.call(gateway.trading.get, "/filled"):
+                    await tracker.follow(client_order_id)
+            await asyncio.sleep(_RECONCILE_S)
+
     async def start() -> None:
         await account.connect()
         await tracker.sweep()
@@ -202,7 +235,10 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         publisher=publisher,
         start=start,
         health=health,
-        tasks={"relay": relay.run, "tracking": lambda: election.lead(tracker.run)},
+        tasks={
+            "relay": relay.run,
+            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run, reconcile)),
+        },
         consumes=TICKETS,
         stage=stage,
     )

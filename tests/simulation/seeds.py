@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import structlog
 
@@ -41,6 +42,10 @@ def quiet() -> Iterator[None]:
         if was_enabled:
             gc.enable()
         structlog.configure(**before)
+
+
+def _drop(_logger: object, _method: str, _event: object) -> NoReturn:
+    raise structlog.DropEvent
 
 
 def run_seed(seed: int, *, whole_trace: bool = False) -> Outcome:

@@ -1,7 +1,8 @@
-"""A venue in memory, spoken to as to Alpaca's REST API, with a journal of its own.
+"""A venue in memory, spoken to as to Alpaca's REST API.
 
-1. One order per client order id, for ever: whoever sends an id again is refused, whatever became of the first.
-2. What it did is in `journal` and `orders`; what it answered may be something else, or nothing, or late.
+1. One order per client order id, for ever: whoever sends an id again is refused, whatever became of the first. A
+   replacement is an order of its own, whose quantity and fills count those of the one it came in the place of.
+2. What it did is in `orders` and `asked_for`; what it answered may be something else, or nothing, or late.
 3. An order holds buying power from its acceptance; a fill pays it, an end gives the rest back.
 """
 
@@ -14,10 +15,16 @@ from typing import Any
 
 from kernel.domain.money import plain
 from kernel.testing.builders import NOW
-from tests.fakes.sizer import ACCOUNT_ID, account_answer
+from tests.fakes.sizer import account_answer
 from tests.simulation.loop import Incarnation, SimulatedLoop
 from tests.simulation.trace import Trace
 
+#: Bid and ask by the strike's digits of the symbol.
+QUOTES = {
+    "00515000": (Decimal("5.10"), Decimal("5.20")),
+    "00520000": (Decimal("2.49"), Decimal("2.51")),
+    "00525000": (Decimal("0.98"), Decimal("1.02")),
+}
 _OPEN = ("new", "partially_filled")
 _NOT_FOUND = (404, 40410000, "order not found")
 
@@ -59,8 +66,12 @@ class VenueOrder:
     limit_price: Decimal
     status: str
     updated_at: datetime
+    accepted_s: float
     filled: int = 0
     price: Decimal | None = None
+    #: The order that this one came in the place of: its fills are counted here, too.
+    replaces: str | None = None
+    ended_s: float | None = None
 
     @property
     def open(self) -> bool:
@@ -81,6 +92,7 @@ class VenueOrder:
             "filled_avg_price": None if self.price is None else plain(self.price),
             "limit_price": plain(self.limit_price),
             "status": self.status,
+            "replaces": self.replaces,
             "submitted_at": self.updated_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
         }
@@ -96,7 +108,7 @@ class Feed:
 
 @dataclass
 class ModelVenue:
-    """One account's venue. `journal` has what was asked of it and what it did, in its order."""
+    """One account's venue."""
 
     loop: SimulatedLoop
     rng: random.Random
@@ -104,8 +116,8 @@ class ModelVenue:
     cash: Decimal
     moods: Moods = field(default_factory=Moods)
     orders: dict[str, VenueOrder] = field(default_factory=dict)
-    posts: list[str] = field(default_factory=list)
-    refused: dict[str, int] = field(default_factory=dict)
+    #: Every id an order was asked for under, as often as it was.
+    asked_for: list[str] = field(default_factory=list)
     feed: Feed | None = None
     hints_lost: float = 0.0
 
@@ -115,21 +127,22 @@ class ModelVenue:
 
     def answer(self, method: str, path: str, fields: Mapping[str, Any]) -> Any:
         """Carry a request out and return its answer's JSON; raises VenueSaysNoError."""
-        match method, path:
-            case "GET", "/clock":
-                return {"timestamp": self.now().isoformat()}
-            case "GET", "/account":
-                return account_answer(plain(self.buying_power()), equity=plain(self.cash))
-            case "GET", "/orders:by_client_order_id":
-                return self._found(fields["client_order_id"]).document()
-            case "GET", "/orders":
-                return [o.document() for o in self.orders.values() if o.open]
-            case "POST", "/orders":
-                return self._post(fields)
-            case "DELETE", _:
-                return self._cancel(path.rpartition("/")[2])
-            case _:
-                raise VenueSaysNoError(404, None, f"{method} {path}")
+        last = path.rpartition("/")[2]
+        routes: dict[tuple[str, str], Callable[[], Any]] = {
+            ("GET", "clock"): lambda: {"timestamp": self.now().isoformat()},
+            ("GET", "account"): lambda: account_answer(plain(self.buying_power()), equity=plain(self.cash)),
+            ("GET", "orders:by_client_order_id"): lambda: self._found(fields["client_order_id"]).document(),
+            ("GET", "orders"): lambda: [o.document() for o in self.orders.values() if o.open],
+            ("GET", "filled"): lambda: [o.client_order_id for o in self.orders.values() if o.filled],
+            ("POST", "orders"): lambda: self._moody(fields, lambda: self._accept(fields)),
+            ("GET", "quotes"): lambda: self._quote(fields["symbol"]),
+        }
+        if (method, last) in routes:
+            return routes[method, last]()
+        if method == "PATCH":
+            return self._moody(fields, lambda: self._replace(last, fields))
+        assert method == "DELETE", f"the model knows no {method} {path}"
+        return self._cancel(last)
 
     def buying_power(self) -> Decimal:
         """Return what is not paid or held."""
@@ -152,16 +165,17 @@ class ModelVenue:
             raise VenueSaysNoError(*_NOT_FOUND)
         return order
 
-    def _post(self, fields: Mapping[str, Any]) -> Any:
+    def _moody(self, fields: Mapping[str, Any], make: Callable[[], VenueOrder]) -> Any:
+        """Make an order, or not; and say so, or not."""
         client_order_id, moods, drawn = fields["client_order_id"], self.moods, self.rng.random()
-        self.posts.append(client_order_id)
-        self._note("post", client_order_id)
+        self.asked_for.append(client_order_id)
+        self._note("asked", client_order_id)
         if drawn < moods.rate_limit:
             raise VenueSaysNoError(429, None, "too many requests")
         drawn -= moods.rate_limit
         if drawn < moods.error_before:
             raise VenueSaysNoError(self.rng.choice((500, 503, 504)), None, "before")
-        order = self._accept(fields)
+        order = make()
         drawn -= moods.error_before
         if drawn < moods.error_after:
             raise VenueSaysNoError(504, None, "after")
@@ -169,37 +183,75 @@ class ModelVenue:
         return {"half": "an answer"} if drawn < moods.garbled else order.document()
 
     def _accept(self, fields: Mapping[str, Any]) -> VenueOrder:
-        client_order_id = fields["client_order_id"]
         contracts, limit = int(fields["qty"]), Decimal(fields["limit_price"])
-        if client_order_id in self.orders:
-            raise VenueSaysNoError(422, 40010001, "client_order_id must be unique")
-        if limit * contracts * 100 > self.buying_power() or self.rng.random() < self.moods.refuse:
-            self.refused[client_order_id] = self.refused.get(client_order_id, 0) + 1
-            self._note("refuse", client_order_id)
-            raise VenueSaysNoError(403, 40310000, "insufficient options buying power")
+        self._check_id(fields["client_order_id"])
+        self._check_money(limit * contracts * 100, fields["client_order_id"])
+        return self._enter(fields, fields["symbol"], fields["side"])
+
+    def _replace(self, venue_order_id: str, fields: Mapping[str, Any]) -> VenueOrder:
+        old = self._under(venue_order_id)
+        contracts, limit = int(fields["qty"]), Decimal(fields["limit_price"])
+        self._check_id(fields["client_order_id"])
+        if not old.open or contracts <= old.filled:
+            raise VenueSaysNoError(422, 42210000, f"cannot replace order in {old.status} status")
+        self._check_money(
+            (limit - old.limit_price) * (contracts - old.filled) * 100, fields["client_order_id"]
+        )
+        self._move(old, "replaced")
+        return self._enter(fields, old.symbol, old.side, old=old)
+
+    def _enter(
+        self,
+        fields: Mapping[str, Any],
+        symbol: str,
+        side: str,
+        *,
+        old: VenueOrder | None = None,
+    ) -> VenueOrder:
         order = VenueOrder(
             venue_order_id=f"v{len(self.orders) + 1:03}",
-            client_order_id=client_order_id,
-            symbol=fields["symbol"],
-            side=fields["side"],
-            contracts=contracts,
-            limit_price=limit,
-            status="new",
+            client_order_id=fields["client_order_id"],
+            symbol=symbol,
+            side=side,
+            contracts=int(fields["qty"]),
+            limit_price=Decimal(fields["limit_price"]),
+            status="new" if old is None or not old.filled else "partially_filled",
             updated_at=self.now(),
+            accepted_s=self.loop.time(),
+            filled=0 if old is None else old.filled,
+            price=None if old is None else old.price,
+            replaces=None if old is None else old.venue_order_id,
         )
-        self.orders[client_order_id] = order
-        self._note("accept", client_order_id)
+        self.orders[order.client_order_id] = order
+        self._note("accept" if old is None else "replace", order.client_order_id)
         self._plan(order)
         return order
 
+    def _check_id(self, client_order_id: str) -> None:
+        if client_order_id in self.orders:
+            raise VenueSaysNoError(422, 40010001, "client_order_id must be unique")
+
+    def _check_money(self, more_usd: Decimal, client_order_id: str) -> None:
+        if more_usd > self.buying_power() or self.rng.random() < self.moods.refuse:
+            self._note("refuse", client_order_id)
+            raise VenueSaysNoError(403, 40310000, "insufficient options buying power")
+
+    def _quote(self, symbol: str) -> Any:
+        """Return a quote around the chain's, now and then none at all."""
+        if self.rng.random() < 0.05:
+            return {}
+        bid, ask = QUOTES[symbol[-8:]]
+        moved = Decimal("0.01") * self.rng.randint(-2, 3)
+        return {symbol: {"t": self.now().isoformat(), "bp": float(bid + moved), "ap": float(ask + moved)}}
+
     def _plan(self, order: VenueOrder) -> None:
-        """Decide by the seed what becomes of an order, unless it is cancelled before."""
-        rng, at_s = self.rng, 0.0
+        """Decide by the seed what becomes of an order, unless it is cancelled or replaced before."""
+        rng, at_s, rest = self.rng, 0.0, order.contracts - order.filled
         kind = rng.random()
         if kind < 0.1:
             self.loop.at(rng.random() * 20, self._end, order, rng.choice(("canceled", "rejected", "expired")))
             return
-        left = order.contracts if kind < 0.8 else rng.randrange(order.contracts + 1)
+        left = rest if kind < 0.7 else rng.randrange(rest + 1)
         while left:
             part = left if rng.random() < 0.6 else rng.randint(1, left)
             at_s += rng.random() * rng.choice((0.2, 3.0, 20.0))
@@ -219,11 +271,14 @@ class ModelVenue:
         if order.open and not (status == "rejected" and order.filled):
             self._move(order, status)
 
-    def _cancel(self, venue_order_id: str) -> Any:
+    def _under(self, venue_order_id: str) -> VenueOrder:
         found = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
         if not found:
             raise VenueSaysNoError(*_NOT_FOUND)
-        (order,) = found
+        return found[0]
+
+    def _cancel(self, venue_order_id: str) -> Any:
+        order = self._under(venue_order_id)
         if not order.open:
             raise VenueSaysNoError(422, 42210000, "order is not cancelable")
         self.loop.at(self.rng.random() * self.rng.choice((0.01, 2.0)), self._end, order, "canceled")
@@ -231,6 +286,8 @@ class ModelVenue:
 
     def _move(self, order: VenueOrder, status: str) -> None:
         order.status, order.updated_at = status, self.now()
+        if not order.open:
+            order.ended_s = self.loop.time()
         self._note(status, f"{order.client_order_id} {order.filled}/{order.contracts}")
         copies = 0 if self.rng.random() < self.hints_lost else self.rng.choice((1, 1, 2))
         for _ in range(copies):
@@ -245,9 +302,8 @@ class ModelVenue:
 
 
 def _holds(order: VenueOrder) -> Decimal:
+    if order.status == "replaced":
+        return Decimal(0)  # whatever came in its place holds it
     paid = (order.price or Decimal(0)) * order.filled
     resting = order.limit_price * (order.contracts - order.filled) if order.open else Decimal(0)
     return (paid + resting) * 100
-
-
-__all__ = ["ACCOUNT_ID", "Feed", "ModelVenue", "Moods", "VenueOrder", "VenueSaysNoError"]

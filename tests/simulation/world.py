@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from kernel.contracts.topics import DEFAULT_PREFIX
-from kernel.domain.errors import TradingError
+from kernel.domain.control import ControlState, resumed, tightened
+from kernel.domain.errors import DatabaseUnavailable, TradingError
 from kernel.domain.params import TradingParams
 from services.signals.core.alerts import Accepted, Alert, read_alert
 from services.signals.stage import AlertDesk
@@ -24,6 +25,7 @@ from tests.simulation.link import Link, Weather
 from tests.simulation.log import ModelLog
 from tests.simulation.loop import OWNER, DidNotSettleError, Incarnation, SimulatedLoop
 from tests.simulation.processes import Machine, Outside
+from tests.simulation.switch import Change, ModelSwitch
 from tests.simulation.tables import Tables
 from tests.simulation.trace import Trace
 from tests.simulation.venue import ModelVenue, Moods
@@ -67,6 +69,9 @@ class World:
         self.loop.set_exception_handler(lambda _loop, _context: None)
         self._rng = random.Random(f"{seed} plan")
         self._wanted = 0
+        self._stopping = False
+        #: From when to when nothing was to be sent: after a halt had returned, before the resume was asked for.
+        self.stops_s: list[tuple[float, float]] = []
         self._operators: list[asyncio.Task[None]] = []
         self._weathers = {name: self._weather() for name in ("log", "database", "venue")}
         self.outside = self._outside(seed)
@@ -223,6 +228,7 @@ class World:
             lambda: self._down("venue"),
             self._skew,
             self._cut_stream,
+            self._stop_trading,
         )
         for _ in range(rng.choice((0, 2, 4, 8))):
             self.loop.call_later(rng.random() * TROUBLE_S, rng.choice(faults))
@@ -262,6 +268,44 @@ class World:
         self.outside.skews_s[name] = skew_s
         self.loop.call_later(self._rng.uniform(1, 10), self.outside.skews_s.pop, name, None)
 
+    def _stop_trading(self) -> None:
+        """`dispatch halt`, and `dispatch resume` some time later."""
+        if not self._stopping:
+            self._stopping = True
+            self._operators.append(asyncio.ensure_future(self._halt_and_resume()))
+
+    async def _halt_and_resume(self) -> None:
+        outside, rng = self.outside, self._rng
+        switch = ModelSwitch(self.loop, outside.database, outside.tables, outside.origin("operator"))
+        state = rng.choice((ControlState.HALTED, ControlState.HALTED, ControlState.REDUCING))
+        cancel = rng.random() < 0.5
+        await self._change(
+            switch,
+            lambda standing, now: tightened(
+                standing, state, reason="a drill", by="operator", now=now, cancel_orders=cancel
+            ),
+        )
+        while not await switch.drained():  # noqa: ASYNC110 - what it waits for is elsewhere
+            await asyncio.sleep(0.1)
+        stopped_s = self.loop.time()
+        self.trace.event(stopped_s, "operator", "stopped trading", state.value)
+        await asyncio.sleep(rng.uniform(1, 10))
+        self.stops_s.append((stopped_s, self.loop.time()))
+        self.trace.event(self.loop.time(), "operator", "resumes trading")
+        await self._change(
+            switch, lambda standing, now: resumed(standing, reason="enough", by="operator", now=now)
+        )
+        self._stopping = False
+
+    async def _change(self, switch: ModelSwitch, change: Change) -> None:
+        while True:
+            try:
+                await switch.change(change)
+            except DatabaseUnavailable:
+                await asyncio.sleep(0.2)
+            else:
+                return
+
     def _cut_stream(self) -> None:
         self.outside.venue.hang_up(self.outside.venue.feed)
 
@@ -291,6 +335,7 @@ class World:
             "orders": any(not order.ended for order in tables.orders.values()),
             "venue's orders": any(order.open for order in outside.venue.orders.values()),
             "outbox": bool(tables.waiting()),
+            "operator": self._stopping,
         }
         return ", ".join(name for name, left in waits.items() if left)
 

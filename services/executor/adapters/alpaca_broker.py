@@ -7,7 +7,7 @@
    found" counts as an order's absence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from kernel.adapters.control import Lease
 from kernel.contracts.parts import Action
 from kernel.domain.control import ControlState, Switch
 from kernel.domain.errors import DatabaseUnavailable, OverBudget, VenueUnavailable
+from kernel.domain.money import plain
 from kernel.domain.rate_limit import Urgency
 from kernel.runtime.logging import get_logger
 from services.executor.adapters.wire_guard import LeaseOver, OrdersAboveDecisions, WireGuard, order_fields
@@ -55,16 +56,12 @@ class AlpacaBroker:
 
     async def submit(self, request: OrderRequest) -> Answer:
         """POST the order once, if the switch lets it through; raises DatabaseUnavailable before anything is sent."""
-        try:
-            answer = await self._submit(request)
-        except OrdersAboveDecisions as e:
-            await self._halt(str(e))
-            raise
-        if isinstance(answer, NotAccepted):
-            self._guard.give_back(request.client_order_id)
-        else:
-            self._guard.withdraw(request.client_order_id)
-        return answer
+        return await self._ask_for(request, self._gateway.trading.post, "/orders", order_fields(request))
+
+    async def replace(self, venue_order_id: str, request: OrderRequest) -> Answer:
+        """PATCH an open order once, like `submit`; the answer is the new order, whose figures count the old one's."""
+        fields = replacement_fields(request)
+        return await self._ask_for(request, self._gateway.trading.patch, f"/orders/{venue_order_id}", fields)
 
     async def find(self, client_order_id: str) -> VenueReport | None:
         """GET the order under our id."""
@@ -106,11 +103,26 @@ class AlpacaBroker:
             if e.status not in (404, 422):
                 raise VenueUnavailable(str(e)) from e
 
-    async def _submit(self, request: OrderRequest) -> Answer:
-        post = self._gateway.trading.post
+    async def _ask_for(
+        self, request: OrderRequest, send: Callable[..., Any], path: str, fields: Mapping[str, str]
+    ) -> Answer:
+        try:
+            answer = await self._send_held(request, send, path, fields)
+        except OrdersAboveDecisions as e:
+            await self._halt(str(e))
+            raise
+        if isinstance(answer, NotAccepted):
+            self._guard.give_back(request.client_order_id)
+        else:
+            self._guard.withdraw(request.client_order_id)
+        return answer
+
+    async def _send_held(
+        self, request: OrderRequest, send: Callable[..., Any], path: str, fields: Mapping[str, str]
+    ) -> Answer:
         try:
             # Before the switch is held: it is not to be kept from moving by a wait for the budget.
-            await self._gateway.admit(post, _urgency_of(request))
+            await self._gateway.admit(send, _urgency_of(request))
         except OverBudget as e:
             return NotAccepted(str(e))
         async with self._switch.held() as lease:
@@ -118,14 +130,16 @@ class AlpacaBroker:
             if refusal is not None:
                 return Stopped(refusal)
             self._guard.arm(request.client_order_id, lease)
-            return await self._post(request)
+            return await self._send(request, send, path, fields)
 
-    async def _post(self, request: OrderRequest) -> Answer:
+    async def _send(
+        self, request: OrderRequest, send: Callable[..., Any], path: str, fields: Mapping[str, str]
+    ) -> Answer:
         try:
             body = await self._gateway.call(
-                self._gateway.trading.post,
-                "/orders",
-                order_fields(request),
+                send,
+                path,
+                fields,
                 urgency=None,
                 # The gateway's deadline is for each wait on the socket; this one is for the whole call.
                 within_s=2 * self._gateway.deadline_s,
@@ -160,6 +174,15 @@ class AlpacaBroker:
         if not isinstance(page, list):
             raise VenueUnavailable("the venue's list of orders was no list")
         return page
+
+
+def replacement_fields(request: OrderRequest) -> dict[str, str]:
+    """Return the JSON of a replacement: what changes, and the quantity all the same, so that it never grows unseen."""
+    return {
+        "client_order_id": request.client_order_id,
+        "qty": str(request.contracts),
+        "limit_price": plain(request.limit_price),
+    }
 
 
 def _urgency_of(request: OrderRequest) -> Urgency:

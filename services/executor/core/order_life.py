@@ -17,6 +17,7 @@ first `begin_attempt`, `send_attempt`, `plan_anew`.
 5. Status, fills and average price are those of all attempts together. An attempt that ended does not end the order
    while the next one follows; only the venue's word, or ours that nothing follows, ends an order the venue has shown.
 6. The next attempt begins only when every earlier one has ended, or as the replacement of the last: two are never alive.
+   A replacement that has not reached the market counts for nothing yet: the order before it works on, and may end first.
 """
 
 from collections.abc import Mapping
@@ -159,7 +160,7 @@ def send_attempt(order: Order) -> Order:
 def apply(order: Order, report: VenueReport) -> Order | None:
     """Return `order` as the venue's `report` of one of its attempts leaves it, or None when it brings nothing new."""
     attempt = order.attempt_under(report.client_order_id)
-    if attempt is None or not _is_news(attempt, report):
+    if attempt is None or report.waits or not _is_news(attempt, report):
         return None
     moved = reported(attempt, report)
     shown = replace(order, attempts=_ended_before(moved, order.attempts))

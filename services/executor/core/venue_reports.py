@@ -23,6 +23,9 @@ _ENDINGS = {
     "replaced": OrderStatus.CANCELED,
 }
 
+#: The words of an order that has not reached the market.
+_WAITING = frozenset({"pending_new", "accepted", "pending_review", "held"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueReport:
@@ -43,6 +46,11 @@ class VenueReport:
     average_fill_price: Decimal | None
     updated_at: datetime
     replaces: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a replacement that is not in the market yet: the order before works on, and may end first."""
+        return self.replaces is not None and self.word in _WAITING
 
 
 def read_report(order: object) -> VenueReport:

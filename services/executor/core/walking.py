@@ -1,6 +1,7 @@
 """The walk of a limit price: from the mid towards the far side, a tick-wise step at a time, then rest, then cancel.
 
-Entry points: `step_price` (the price of one step), `decide` (what to do with a working order now), `slippage_usd`.
+Entry points: `step_price` (the price of one step), `decide` (what to do with a working order now; `due_step`: whether
+there is anything to decide), `slippage_usd`.
 Prices are USD per share, and signed: what a buyer pays is positive, what a seller takes and a credit of several legs
 are negative. So every order walks upwards, towards paying more or taking less, and one arithmetic serves all of them.
 
@@ -96,6 +97,19 @@ def step_price(step: int, market: Market, bound: Decimal, walk: Walk) -> Decimal
 
 def decide(now: datetime, working: Working, market: Market | None, walk: Walk) -> Move:
     """Return what to do at the market time `now` with an order that works at the venue."""
+    step = due_step(now, working, walk)
+    if not isinstance(step, int):
+        return step
+    if market is None:
+        return Wait("there is no usable quote")
+    price = step_price(step, market, working.bound, walk)
+    if price is None or price <= working.limit:
+        return Wait("no bound leaves a better price")
+    return Reprice(price, step)
+
+
+def due_step(now: datetime, working: Working, walk: Walk) -> int | Wait | GiveUp:
+    """Return the step whose time has come, if one's has: a quote is needed only then."""
     elapsed_s = (now - working.walk_began_at).total_seconds()
     if elapsed_s >= walk.steps * walk.step_s + walk.rest_s:
         return GiveUp(f"not filled after {walk.steps} steps and {walk.rest_s:g} s of rest")
@@ -106,12 +120,7 @@ def decide(now: datetime, working: Working, market: Market | None, walk: Walk) -
     # An attempt that was late shortens its own time, not that of the steps after it; half a step it always has.
     if step <= begun_s // walk.step_s or elapsed_s - begun_s < walk.step_s / 2:
         return Wait("this step's time is not over")
-    if market is None:
-        return Wait("there is no usable quote")
-    price = step_price(step, market, working.bound, walk)
-    if price is None or price <= working.limit:
-        return Wait("no bound leaves a better price")
-    return Reprice(price, step)
+    return step
 
 
 def slippage_usd(average_fill_price: Decimal | None, mid: Decimal, filled_contracts: int) -> Decimal | None:

@@ -44,6 +44,8 @@ def test_the_demo_refuses_servers_that_are_not_its_own(
         (["report", "--since", "soon"], "--since: 'soon' is no span"),
         (["replay", "selector", "--trace", ""], "--trace: name a signal's id, or its first characters"),
         (["replay", "selector", "--from", ""], "--from: '' is no instant"),
+        (["halt", "--reason", " "], "--reason: say why, in a few words"),
+        (["resume", "--reason", ""], "--reason: say why, in a few words"),
         (["shadow", "chef"], "there is nothing to shadow of 'chef'"),
         (["shadow", "sizer", "--set", "sizer.nothing=1"], "--set: there is no 'sizer.nothing'"),
     ],

@@ -1,4 +1,4 @@
-"""Attempts of orders, the venue's fills, and in the ledger which attempt a step is of and what its fills cost."""
+"""Attempts of orders, and in the ledger which attempt a step is of and what its fills cost."""
 
 from alembic import op
 
@@ -45,18 +45,6 @@ def upgrade() -> None:
         FROM dispatch_orders o JOIN dispatch_executions e USING (client_order_id) WHERE e.sequence = 1
         """
     )
-    op.execute(
-        """
-        CREATE TABLE dispatch_fills (
-            execution_id    text          PRIMARY KEY,   -- the venue's
-            client_order_id text          NOT NULL REFERENCES dispatch_attempts,
-            contracts       integer       NOT NULL CHECK (contracts > 0),
-            price           numeric(18,6) NOT NULL,      -- USD per share
-            filled_at       timestamptz   NOT NULL       -- the venue's time
-        )
-        """
-    )
-    op.execute("CREATE INDEX dispatch_fills_attempt ON dispatch_fills (client_order_id)")
     op.execute("ALTER TABLE dispatch_executions ADD COLUMN attempt integer NOT NULL DEFAULT 1")
     op.execute("ALTER TABLE dispatch_executions ADD COLUMN slippage numeric(18,6)")  # USD
 
@@ -64,5 +52,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("ALTER TABLE dispatch_executions DROP COLUMN slippage")
     op.execute("ALTER TABLE dispatch_executions DROP COLUMN attempt")
-    op.execute("DROP TABLE dispatch_fills")
     op.execute("DROP TABLE dispatch_attempts")

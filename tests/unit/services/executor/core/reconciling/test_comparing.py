@@ -359,6 +359,13 @@ def test_drift_stays_when_its_figure_changes_and_goes_when_it_is_explained() -> 
     assert passed(a_ledger({CALL: 2}, after=outcome, passes_later=3), explained).is_clean
 
 
+def test_drift_stays_when_something_moves_what_it_is_about() -> None:
+    outcome = passed(a_ledger({CALL: 2}), a_venue({CALL: 3}))
+    outcome = passed(a_ledger({CALL: 2}, after=outcome, passes_later=1), a_venue({CALL: 3}))
+    moving = a_venue({CALL: 4}, "750", before=[a_fill(1)])
+    assert passed(a_ledger({CALL: 2}, after=outcome, passes_later=2), moving).drift
+
+
 def a_wait(since: datetime) -> Expected:
     return Expected(
         event_id="event-1",

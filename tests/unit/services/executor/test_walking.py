@@ -1,0 +1,388 @@
+"""What the walk does with working orders: attempts, replacements, cancellations, and what it does when nobody answers."""
+
+from collections import deque
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from kernel.contracts.messages import OrderStatus, Ticket
+from kernel.contracts.origin import Origin
+from kernel.testing.builders import NOW, a_ticket, an_idea
+from kernel.testing.clock import FixedClock
+from services.executor.core.attempts import attempt_id_of
+from services.executor.core.order_life import Order, advance, new_order
+from services.executor.core.orders import request_of
+from services.executor.core.steps import Steps
+from services.executor.ports import Nbbo
+from services.executor.walking import OrderWalker
+from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeQuotes, Outcome
+from tests.fakes.params import PARAMS
+
+S = OrderStatus
+STEPS = Steps(Origin("executor", "test", "test"))
+END = NOW + timedelta(seconds=120)
+#: The decision's mid is 2.50, its ceiling 2.60, and so is the market's ask.
+TICKET = a_ticket(
+    idea=an_idea(expires_at=END),
+    contracts=3,
+    limit_price=Decimal("2.50"),
+    mid=Decimal("2.50"),
+    price_ceiling=Decimal("2.60"),
+    expires_at=END,
+)
+
+
+class Desk:
+    """A walker over fakes, and one order of three that the venue has just taken."""
+
+    def __init__(self, ticket: Ticket = TICKET) -> None:
+        self.ticket = ticket
+        self.clock = FixedClock()
+        self.broker = FakeBroker(self.clock)
+        self.orders = FakeOrders()
+        self.quotes = FakeQuotes(Nbbo(Decimal("2.40"), Decimal("2.60")))
+        self.pause = FakePause()
+        self.active = True
+        sending = advance(new_order(ticket), S.SENDING)
+        step = STEPS.report(sending, self.broker.accept(request_of(ticket)), NOW)
+        assert step is not None
+        self.orders.orders[step.order.client_order_id] = step.order
+
+    @property
+    def order(self) -> Order:
+        (order,) = self.orders.orders.values()
+        return order
+
+    def id(self, number: int) -> str:
+        return attempt_id_of(self.ticket.meta.id, number)
+
+    async def may_walk(self) -> bool:
+        return self.active
+
+    async def at(self, seconds: float) -> Order:
+        """Let the walk look at this market time, by a worker that remembers nothing."""
+        self.clock.set(NOW + timedelta(seconds=seconds))
+        walker = OrderWalker(
+            broker=self.broker,
+            orders=self.orders,
+            quotes=self.quotes,
+            clock=self.clock,
+            pause=self.pause,
+            may_walk=self.may_walk,
+            params=PARAMS,
+            steps=STEPS,
+        )
+        try:
+            await walker.walk()
+        except* Crash:
+            pass
+        return self.order
+
+    def limits(self) -> list[str]:
+        return [str(attempt.limit_price) for attempt in self.order.attempts]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+# The walk
+
+
+async def test_an_unfilled_order_is_replaced_step_by_step_up_to_the_ask(desk: Desk) -> None:
+    for seconds in (0, 5, 9.9, 10, 15, 20, 30, 40, 45, 50, 99):
+        await desk.at(seconds)
+
+    assert desk.limits() == ["2.50", "2.52", "2.55", "2.57", "2.60"]
+    assert [request.contracts for _, request in desk.broker.patches] == [3, 3, 3, 3]
+    assert len(desk.broker.posts) == 0
+
+
+async def test_what_is_not_filled_at_the_end_of_the_rest_is_cancelled(desk: Desk) -> None:
+    for seconds in (10, 20, 30, 40, 99.9):
+        assert (await desk.at(seconds)).status is S.ACKNOWLEDGED
+
+    order = await desk.at(100)
+
+    assert order.status is S.CANCELED
+    assert order.reason == "not filled after 4 steps and 60 s of rest"
+    assert desk.broker.cancelled == [desk.broker.orders[desk.id(5)].venue_order_id]
+
+
+async def test_the_intent_is_committed_before_the_venue_hears_of_it(desk: Desk) -> None:
+    seen: list[int] = []
+
+    def trap(point: str) -> None:
+        if point == "before the patch":
+            seen.append(len(desk.order.attempts))
+
+    desk.broker.trap = trap
+
+    await desk.at(10)
+
+    assert seen == [2]
+
+
+async def test_an_execution_tells_attempt_limit_and_slippage(desk: Desk) -> None:
+    await desk.at(10)
+    desk.broker.fill(desk.id(2), 3, "2.52")
+    step = STEPS.report(desk.order, desk.broker.orders[desk.id(2)], NOW)
+
+    assert step is not None
+    execution = step.messages[0]
+    assert (execution.status, execution.attempt, execution.limit_price, execution.slippage_usd) == (  # type: ignore[union-attr]
+        S.FILLED, 2, Decimal("2.52"), Decimal(6),
+    )  # fmt: skip
+
+
+async def test_an_order_with_fills_is_cancelled_and_only_the_rest_sent_anew(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+
+    order = await desk.at(10)
+
+    assert [(r.contracts, str(r.limit_price)) for r in desk.broker.posts] == [(2, "2.52")]
+    assert desk.broker.patches == []
+    assert (order.status, order.filled_contracts, order.current.status) == (
+        S.PARTIALLY_FILLED, 1, S.ACKNOWLEDGED,
+    )  # fmt: skip
+
+
+async def test_a_fill_while_it_is_replaced_is_counted_once_and_never_asked_for_again(desk: Desk) -> None:
+    desk.broker.fills_before_replace = 2
+
+    order = await desk.at(10)
+    desk.broker.fill(desk.id(2), 3)
+    await follow(desk, 2)
+    await follow(desk, 1)
+
+    assert order.filled_contracts == 2
+    assert (desk.order.status, desk.order.filled_contracts, desk.broker.traded) == (S.FILLED, 3, 3)
+
+
+async def test_a_fill_while_it_is_cancelled_leaves_less_to_ask_for(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.fills_before_cancel = 2
+
+    await desk.at(10)
+
+    assert [r.contracts for r in desk.broker.posts] == [1]
+
+
+async def test_what_fills_wholly_while_it_is_cancelled_has_no_next_attempt(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.fills_before_cancel = 3
+
+    order = await desk.at(10)
+
+    assert (order.status, order.filled_contracts) == (S.FILLED, 3)
+    assert desk.broker.posts == []
+
+
+async def test_a_market_that_never_offers_a_better_price_keeps_the_first_attempt(desk: Desk) -> None:
+    desk.quotes.quote = None
+    for seconds in (10, 20, 30, 40):
+        await desk.at(seconds)
+
+    assert desk.limits() == ["2.50"]
+
+
+async def test_the_ticket_s_ceiling_holds_in_a_market_that_runs_away(desk: Desk) -> None:
+    desk.quotes.quote = Nbbo(Decimal("3.00"), Decimal("3.20"))
+    for seconds in (10, 20, 30, 40):
+        await desk.at(seconds)
+
+    assert desk.limits() == ["2.50", "2.60"]
+
+
+# The switch, and the end of the ticket
+
+
+async def test_nothing_is_begun_while_trading_is_stopped_and_the_end_comes_all_the_same(desk: Desk) -> None:
+    desk.active = False
+
+    assert (await desk.at(10)).attempts == desk.order.attempts[:1]
+    assert (await desk.at(100)).status is S.CANCELED
+
+
+async def test_what_was_cancelled_for_its_next_attempt_is_not_sent_once_trading_is_stopped(
+    desk: Desk,
+) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    crash_once(desk, "before ACKNOWLEDGED is committed", "before PARTIALLY_FILLED is committed", nth=2)
+    await desk.at(10)
+    desk.active = False
+
+    order = await desk.at(11)
+
+    assert desk.broker.posts == []
+    assert (order.status, order.filled_contracts) == (S.CANCELED, 1)
+
+
+async def test_an_expired_ticket_s_order_is_cancelled_at_once() -> None:
+    soon = NOW + timedelta(seconds=15)
+    desk = Desk(a_ticket(idea=an_idea(expires_at=soon), contracts=3, expires_at=soon))
+
+    order = await desk.at(15)
+
+    assert (order.status, order.reason) == (S.CANCELED, "cancelled after the ticket had expired")
+
+
+async def test_a_replacement_the_switch_stops_leaves_the_order_as_it_is(desk: Desk) -> None:
+    desk.broker.plan = deque([Outcome.STOP])
+
+    order = await desk.at(10)
+
+    assert (desk.broker.patches, desk.broker.cancelled) == ([], [])
+    assert [a.status for a in order.attempts] == [S.ACKNOWLEDGED, S.REJECTED]
+    assert order.alive == order.attempts[0]
+
+
+# On the way to the market
+
+
+async def test_a_replacement_on_its_way_counts_for_nothing_until_it_is_there(desk: Desk) -> None:
+    desk.broker.finds_before_arrival = 100
+
+    order = await desk.at(10)
+
+    assert [a.status for a in order.attempts] == [S.ACKNOWLEDGED, S.SENDING]
+    desk.broker.finds_before_arrival = 1
+    while (order := await desk.at(11)).current.status is not S.ACKNOWLEDGED:
+        pass
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
+    assert (desk.broker.posts, desk.broker.cancelled) == ([], [])
+
+
+async def test_an_order_that_fills_before_its_replacement_arrives_is_filled_once(desk: Desk) -> None:
+    desk.broker.finds_before_arrival = 3
+
+    def trap(point: str) -> None:
+        if point == "after the patch":
+            desk.broker.fill(desk.id(1), 3)
+
+    desk.broker.trap = trap
+
+    await desk.at(10)
+    await follow(desk, 1)
+
+    assert desk.broker.orders[desk.id(2)].status is S.REJECTED
+    assert (desk.order.status, desk.order.filled_contracts, desk.broker.traded) == (S.FILLED, 3, 3)
+
+
+# Refusals and silence
+
+
+async def test_what_the_venue_cannot_replace_is_cancelled_and_sent_anew(desk: Desk) -> None:
+    desk.broker.plan = deque([Outcome.CANNOT_REPLACE])
+
+    order = await desk.at(10)
+
+    assert desk.broker.orders[desk.id(1)].status is S.CANCELED
+    assert [r.client_order_id for r in desk.broker.posts] == [desk.id(2)]
+    assert (order.status, order.current.status, order.current.contracts) == (
+        S.ACKNOWLEDGED,
+        S.ACKNOWLEDGED,
+        3,
+    )
+
+
+async def test_a_replacement_turned_away_by_the_rate_limit_leaves_the_order_to_its_next_step(
+    desk: Desk,
+) -> None:
+    desk.broker.plan = deque([Outcome.RATE_LIMIT])
+
+    await desk.at(10)
+    order = await desk.at(20)
+
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.REJECTED, S.ACKNOWLEDGED]
+    assert desk.broker.cancelled == []
+    assert desk.limits() == ["2.50", "2.52", "2.55"]
+
+
+async def test_an_unanswered_replacement_that_was_made_is_found(desk: Desk) -> None:
+    desk.broker.plan = deque([Outcome.ACCEPT_AND_STAY_SILENT])
+
+    order = await desk.at(10)
+
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
+    assert len(desk.broker.accepted) == 2
+    assert desk.broker.posts == []
+
+
+async def test_an_unanswered_replacement_that_was_not_made_is_sent_only_after_the_old_one_has_ended(
+    desk: Desk,
+) -> None:
+    desk.broker.plan = deque([Outcome.STAY_SILENT])
+
+    order = await desk.at(10)
+
+    assert desk.broker.cancelled == [desk.broker.orders[desk.id(1)].venue_order_id]
+    assert [r.client_order_id for r in desk.broker.posts] == [desk.id(2)]
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
+
+
+async def test_a_replacement_that_comes_late_is_found_instead_of_sent_beside(desk: Desk) -> None:
+    """The PATCH is made after all look-ups had found nothing, just before the old order would be cancelled."""
+    desk.broker.plan = deque([Outcome.STAY_SILENT])
+    late = replace(request_of(TICKET), client_order_id=desk.id(2), limit_price=Decimal("2.52"))
+
+    def trap(point: str) -> None:
+        if point == "before the cancellation" and desk.id(2) not in desk.broker.orders:
+            desk.broker.replace_late(desk.id(1), late)
+
+    desk.broker.trap = trap
+
+    await desk.at(10)
+    order = await desk.at(11)
+
+    assert desk.broker.posts == []
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
+
+
+async def test_an_unanswered_next_attempt_is_looked_for_before_it_is_sent_again(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.plan = deque([Outcome.ACCEPT_AND_STAY_SILENT])
+
+    order = await desk.at(10)
+
+    assert len(desk.broker.posts) == 1
+    assert (order.current.status, order.current.contracts) == (S.ACKNOWLEDGED, 2)
+
+
+async def test_a_next_attempt_the_venue_refuses_ends_the_order_with_its_fills(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.plan = deque([Outcome.REFUSE])
+
+    order = await desk.at(10)
+
+    assert (order.status, order.filled_contracts) == (S.CANCELED, 1)
+    assert "insufficient options buying power" in (order.reason or "")
+
+
+async def follow(desk: Desk, number: int) -> None:
+    """Take over what the venue says of an attempt, as the tracker would."""
+    report = desk.broker.orders[desk.id(number)]
+    await desk.orders.change(desk.id(number), lambda order: STEPS.report(order, report, NOW))
+
+
+def crash_once(desk: Desk, *points: str, nth: int = 1) -> None:
+    """Let the process die when it comes to one of `points` for the n-th time."""
+    left = nth
+
+    def trap(here: str) -> None:
+        nonlocal left
+        if here in points:
+            left -= 1
+            if left == 0:
+                raise Crash(here)
+
+    desk.broker.trap = desk.orders.trap = trap
