@@ -219,10 +219,10 @@ def _around_updates(points: Failpoints) -> None:
     listen = AlpacaTradeUpdates.listen
 
     @wraps(listen)
-    async def deaf(self: Any, on_order: Any, on_connect: Any) -> None:
+    async def deaf(self: Any, on_order: Any, on_connect: Any, *others: Any) -> None:
         on_connect()
         await points.until_let_go()
-        await listen(self, on_order, on_connect)
+        await listen(self, on_order, on_connect, *others)
 
     AlpacaTradeUpdates.listen = deaf  # type: ignore[method-assign]
 
