@@ -73,7 +73,7 @@ schemas: setup ## models against schemas, schemas against their history
 	$(BIN)/dispatch schemas check
 
 ##@ Test
-.PHONY: test test-fast test-integration simulation bench
+.PHONY: test test-fast test-integration simulation chaos bench
 test: setup ## every test, with real Kafka and Postgres (TEST_BACKEND=embedded|containers|external)
 	$(BIN)/pytest $(ARGS)
 
@@ -82,6 +82,9 @@ test-fast: setup ## tests without servers: unit, properties, stages, contracts, 
 
 test-integration: setup ## tests that need real Kafka or Postgres
 	$(BIN)/pytest tests/integration tests/e2e $(ARGS)
+
+chaos: setup ## strike the stack with seeded faults, then audit (ARGS="--minutes 5 --seed 7 --rate 8 --report FILE")
+	$(PY) -m tests.chaos.nemesis $(ARGS)
 
 simulation: setup ## all stages on seeds: ten thousand runs with faults (ARGS="--seeds 500", ARGS="--seed 7 --trace")
 	$(PY) -m tests.simulation --seeds 10000 $(ARGS)

@@ -6,6 +6,7 @@ Entry point: `start_kafka`. Data, configuration and logs live in the folder give
 import socket
 import struct
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispatch.stack.errors import StackError
@@ -30,9 +31,9 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://{host}:{port}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -70,11 +71,12 @@ Configuration:
 
 
 class KafkaServer:
-    """A running embedded Kafka. `bootstrap` is its `host:port`."""
+    """A running embedded Kafka. `bootstrap` is its `host:port`; `behind` the port it listens at behind each go-between."""
 
-    def __init__(self, process: ChildProcess, port: int) -> None:
+    def __init__(self, process: ChildProcess, port: int, behind: Mapping[int, int]) -> None:
         self.process = process
         self.port = port
+        self.behind = behind
 
     @property
     def bootstrap(self) -> str:
@@ -85,10 +87,18 @@ class KafkaServer:
         self.process.stop()
 
 
-def start_kafka(folder: Path, *, deadline_s: float = START_DEADLINE_S) -> KafkaServer:
-    """Start Kafka with everything it keeps in `folder`; returns once it answers requests. Raises StackError."""
+def start_kafka(
+    folder: Path, *, deadline_s: float = START_DEADLINE_S, go_betweens: Sequence[int] = ()
+) -> KafkaServer:
+    """Start Kafka with everything it keeps in `folder`; returns once it answers requests. Raises StackError.
+
+    A broker tells its clients by which address to come back. For each port of `go_betweens`, where something stands
+    between it and a client, it gets one more listener, whose clients are told that port.
+    """
     jars = kafka_jars()
-    return bring_up(lambda: _launch(folder, jars), lambda server: answers(server.port), deadline_s)
+    return bring_up(
+        lambda: _launch(folder, jars, go_betweens), lambda server: answers(server.port), deadline_s
+    )
 
 
 def answers(port: int) -> bool:
@@ -103,12 +113,21 @@ def answers(port: int) -> bool:
         return False
 
 
-def _launch(folder: Path, jars: list[Path]) -> KafkaServer:
+def _launch(folder: Path, jars: list[Path], go_betweens: Sequence[int]) -> KafkaServer:
     folder.mkdir(parents=True, exist_ok=True)
-    port, controller_port = free_ports(2)
+    port, controller_port, *own = free_ports(2 + len(go_betweens))
+    behind = dict(zip(go_betweens, own, strict=True))
     data, config, log = folder / "data", folder / "server.properties", folder / "kafka.log"
     config.write_text(
-        _PROPERTIES.format(host=LOOPBACK, port=port, controller_port=controller_port, data=data.absolute())
+        _PROPERTIES.format(
+            host=LOOPBACK,
+            port=port,
+            controller_port=controller_port,
+            data=data.absolute(),
+            listeners="".join(f",VIA{door}://{LOOPBACK}:{own}" for door, own in behind.items()),
+            advertised="".join(f",VIA{door}://{LOOPBACK}:{door}" for door in behind),
+            protocols="".join(f",VIA{door}:PLAINTEXT" for door in behind),
+        )
     )
     log_config = folder / "log4j2.yaml"
     log_config.write_text(_LOG4J)
@@ -124,7 +143,7 @@ def _launch(folder: Path, jars: list[Path]) -> KafkaServer:
     spec = ProcessSpec(
         name="kafka", command=[*java, "kafka.Kafka", str(config)], log_path=log, stop_deadline_s=20
     )
-    return KafkaServer(ChildProcess.start(spec), port)
+    return KafkaServer(ChildProcess.start(spec), port, behind)
 
 
 def _format(java: list[str], config: Path) -> None:

@@ -8,26 +8,40 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    UnknownProducerId,
+    UnknownTopicOrPartitionError,
+)
 
 from kernel.contracts.codec import Codec
 from kernel.contracts.schema_store import load_store
 from kernel.contracts.topics import EVIDENCE, SCHEMAS
 from kernel.domain.errors import InvariantBroken, TransientError, UnprocessableError
+from kernel.runtime.logging import get_logger
 from kernel.runtime.metrics import EMITTED
 from kernel.stream.stage import Emission, Emissions
 
 Header = tuple[str, bytes]
+_log = get_logger()
 
 #: Evidence of a large chain is some 100 KB; ten times that leaves room and still bounds a mistake.
 MAX_MESSAGE_BYTES = 1_048_576
 #: A dead letter is its message and headers that say why, so its topics and its producer must take more.
 MAX_DEAD_LETTER_BYTES = 2 * MAX_MESSAGE_BYTES
-#: A producer that has failed for so long may be broken for good (an idempotent one can be); a new process has a new one.
+#: A producer that has failed for so long may be broken for good; a new process has a new one.
 _FAILING_LIMIT_S = 120.0
+#: aiokafka counts a batch that it gave up on, the broker does not: after a time-out every later batch of that partition is
+#: refused, while those of others pass. Only a producer with a number of its own begins to count anew.
+_LOST_COUNT = (OutOfOrderSequenceNumber, UnknownProducerId, InvalidProducerEpoch)
+_STOP_S = 10.0
 
 
 class LogUnavailable(TransientError):
@@ -52,16 +66,11 @@ class KafkaPublisher:
         self._producer: AIOKafkaProducer | None = None
         self._monotonic = monotonic
         self._failing_since_s: float | None = None
+        self._renewing = asyncio.Lock()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            client_id=f"dispatch-{self._stage}",
-            enable_idempotence=True,  # implies acks=all
-            linger_ms=0,
-            max_request_size=MAX_DEAD_LETTER_BYTES,
-            request_timeout_ms=10_000,
-        )
+        self._producer = self._make()
         try:
             await self._producer.start()
             await self._announce(self._producer)
@@ -74,7 +83,9 @@ class KafkaPublisher:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._producer is not None
-        await asyncio.wait_for(self._producer.stop(), 10)
+        for task in self._stopping:
+            task.cancel()
+        await asyncio.wait_for(self._producer.stop(), _STOP_S)
 
     async def publish(self, emissions: Emissions) -> None:
         """Write `emissions` in order; returns when all are acknowledged, raises LogUnavailable if one was not,
@@ -118,6 +129,33 @@ class KafkaPublisher:
             msg = f"there is no topic {topic}; make the topics with: dispatch topics create"
             raise LogUnavailable(msg) from e
 
+    def _make(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            client_id=f"dispatch-{self._stage}",
+            enable_idempotence=True,  # implies acks=all
+            linger_ms=0,
+            max_request_size=MAX_DEAD_LETTER_BYTES,
+            request_timeout_ms=10_000,
+        )
+
+    async def _renew(self, broken: AIOKafkaProducer) -> None:
+        """Put another producer in the place of `broken`, unless somebody did; whoever waits for one of its records is told."""
+        async with self._renewing:
+            if self._producer is not broken:
+                return
+            producer = self._make()
+            try:
+                await producer.start()
+            except KafkaError:
+                await producer.stop()
+                return  # the next failure tries again
+            self._producer = producer
+            _log.warning("the producer lost count and was replaced", stage=self._stage)
+            stopping = asyncio.create_task(_stop(broken))
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+
     async def _send(self, emission: Emission[Any]) -> asyncio.Future[Any]:
         value = emission.wire or self._codec.encode(emission.topic, emission.message)
         return await self._send_raw(emission.topic.full_name(self._prefix), emission.key.encode(), value, [])
@@ -135,9 +173,12 @@ class KafkaPublisher:
         return future
 
     async def _acknowledged(self, sent: list[asyncio.Future[Any]]) -> None:
+        producer = self._producer
         try:
             await asyncio.gather(*sent)
         except KafkaError as e:
+            if isinstance(e, _LOST_COUNT):
+                await self._renew(producer)
             raise self._failure(e, "its topic") from e
         self._failing_since_s = None
 
@@ -153,3 +194,9 @@ class KafkaPublisher:
                 f"Kafka has taken nothing for {now_s - self._failing_since_s:.0f} s: {error}"
             )
         return LogUnavailable(f"Kafka did not acknowledge: {type(error).__name__}: {error}")
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """Stop a producer that is of no use any more, whatever it says to that."""
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(producer.stop(), _STOP_S)

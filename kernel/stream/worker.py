@@ -5,18 +5,19 @@ Faust joins the group, assigns partitions and commits offsets; decoding, dead le
 before the log does.
 
 1. The first broken invariant ends `run`: the process stops, nothing unfinished is acknowledged.
-2. A consumer that stays silent while records wait ends `run` too: Faust has been seen alive and not consuming.
+2. A consumer that stays silent while records wait ends `run` too: Faust has been seen alive and not consuming. So does
+   an assignment that left the topic out (kernel.stream.assigning).
 """
 
 import asyncio
 from typing import Any
 
-import faust
 from aiokafka.errors import KafkaError
 from faust.types import StreamT
 
 from kernel.domain.errors import InvariantBroken
 from kernel.runtime.logging import get_logger
+from kernel.stream.assigning import StrictApp, StrictAssignor
 from kernel.stream.consuming import Consumption
 from kernel.stream.handling import Handler, RawRecord
 
@@ -48,17 +49,19 @@ class Worker:
         """Consume until cancelled; raises what broke the handler."""
         self._consumption = Consumption(self._handler)
         self._app.on_partitions_assigned.connect(self._joined, weak=False)
+        left_out = asyncio.create_task(self._app.until_left_out(), name="consumer assignment")
         await self._app.start()
         watch = asyncio.create_task(self._watch(), name="consumer watch")
         failure = asyncio.create_task(self._consumption.failed(), name="consumer failure")
         try:
-            done, _ = await asyncio.wait([watch, failure], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([watch, failure, left_out], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             watch.cancel()
             failure.cancel()
-            await asyncio.gather(watch, failure, return_exceptions=True)
+            left_out.cancel()
+            await asyncio.gather(watch, failure, left_out, return_exceptions=True)
             await self._consumption.drain()
             await self._stop()
 
@@ -108,16 +111,9 @@ class Worker:
             _log.warning("the consumer did not stop in time; unfinished records will be read again")
 
 
-class _App(faust.App):
-    """Faust without its folders: they are for tables, of which we have none, and would land in the working directory."""
-
-    def _create_directories(self) -> None:
-        return
-
-
-def _faust_app(name: str, prefix: str, bootstrap_servers: str) -> faust.App:
+def _faust_app(name: str, prefix: str, bootstrap_servers: str) -> StrictApp:
     brokers = ";".join(f"kafka://{server}" for server in bootstrap_servers.split(","))
-    return _App(
+    return StrictApp(
         f"{prefix}{name}",
         broker=brokers,
         store="memory://",
@@ -134,4 +130,5 @@ def _faust_app(name: str, prefix: str, bootstrap_servers: str) -> faust.App:
         consumer_max_fetch_size=1_048_576,
         processing_guarantee="at_least_once",
         producer_acks=-1,
+        PartitionAssignor=StrictAssignor,
     )

@@ -1,10 +1,18 @@
 """What a failed write means, without a broker."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    UnknownProducerId,
+)
 
 from kernel.contracts.codec import Codec
 from kernel.contracts.topics import SIGNALS
@@ -21,7 +29,16 @@ class FailingProducer:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.start_error: Exception | None = None
+        self.stopped = False
         self.values: list[bytes] = []
+
+    async def start(self) -> None:
+        if self.start_error is not None:
+            raise self.start_error
+
+    async def stop(self) -> None:
+        self.stopped = True
 
     async def send(self, _topic: str, value: bytes, **__: Any) -> Any:
         self.values.append(value)
@@ -81,6 +98,66 @@ async def test_a_success_in_between_begins_the_count_anew() -> None:
     now[0], producer.error = 200.0, KafkaConnectionError("away again")
     with pytest.raises(LogUnavailable):
         await write(publisher)
+
+
+@pytest.mark.parametrize("error", [OutOfOrderSequenceNumber, UnknownProducerId, InvalidProducerEpoch])
+async def test_a_producer_that_lost_count_is_replaced_for_the_next_try(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one partition it can never write again, while others succeed: no count of failures would tell."""
+    publisher, broken, _ = a_publisher()
+    fresh = FailingProducer()
+    monkeypatch.setattr(publisher, "_make", lambda: fresh)
+    broken.error = error()
+
+    with pytest.raises(LogUnavailable):
+        await write(publisher)
+    await write(publisher)
+
+    assert fresh.values == [b"value"]
+    assert broken.values == [b"value"]
+    await eventually(lambda: broken.stopped)
+
+
+async def test_lanes_that_fail_together_make_one_new_producer(monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher, broken, _ = a_publisher()
+    made: list[FailingProducer] = []
+
+    def make() -> FailingProducer:
+        made.append(FailingProducer())
+        return made[-1]
+
+    monkeypatch.setattr(publisher, "_make", make)
+    broken.error = OutOfOrderSequenceNumber()
+
+    await asyncio.gather(*(write(publisher) for _ in range(8)), return_exceptions=True)
+
+    assert len(made) == 1
+
+
+async def test_a_broker_that_is_away_while_the_producer_is_replaced_leaves_that_to_the_next_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher, broken, _ = a_publisher()
+    unborn, fresh = FailingProducer(), FailingProducer()
+    unborn.start_error = KafkaConnectionError("away")
+    makes = iter([unborn, fresh])
+    monkeypatch.setattr(publisher, "_make", lambda: next(makes))
+    broken.error = OutOfOrderSequenceNumber()
+
+    for _ in range(2):
+        with pytest.raises(LogUnavailable):
+            await write(publisher)
+    await write(publisher)
+
+    assert unborn.stopped
+    assert fresh.values == [b"value"]
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens in another task
+            await asyncio.sleep(0)
 
 
 async def test_what_was_written_before_goes_out_in_the_bytes_it_was_written_in() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.contracts.origin import Origin
+from kernel.domain.errors import DatabaseUnavailable
 from kernel.testing.builders import NOW, a_ticket, an_idea
 from kernel.testing.clock import FixedClock
 from services.executor.core.attempts import attempt_id_of
@@ -76,8 +77,10 @@ class Desk:
         )
         try:
             await walker.walk()
-        except* Crash:
-            pass
+        except ExceptionGroup as group:
+            _, others = group.split(Crash)
+            if others is not None:
+                raise others from group
         return self.order
 
     def limits(self) -> list[str]:
@@ -386,3 +389,17 @@ def crash_once(desk: Desk, *points: str, nth: int = 1) -> None:
                 raise Crash(here)
 
     desk.broker.trap = desk.orders.trap = trap
+
+
+async def test_a_database_that_does_not_answer_is_a_failure_that_passes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrapped into a group it would be none: the listener, and with it the process, would stop."""
+
+    async def lost() -> list[Order]:
+        raise DatabaseUnavailable("the connection is lost")
+
+    monkeypatch.setattr(desk.orders, "unsettled", lost)
+
+    with pytest.raises(DatabaseUnavailable):
+        await desk.at(10)
