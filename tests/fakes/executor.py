@@ -5,14 +5,13 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from kernel.adapters.control import Lease
 from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, RejectionCode, Ticket
-from kernel.domain.calendar import Session, TradingCalendar
-from kernel.domain.clock import MARKET_ZONE, Clock
+from kernel.domain.clock import Clock
 from kernel.domain.control import EVERYTHING, ControlState, Switch, tightened
 from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
 from kernel.domain.ids import derive_id
@@ -25,6 +24,7 @@ from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.venue_reports import VenueReport
 from services.executor.ports import Arrival, Decide, Held, Judge, Nbbo, Open
+from tests.fakes.executor_facts import a_book
 
 
 class Crash(Exception):
@@ -58,7 +58,8 @@ _NOTHING_MADE: dict[Outcome, Answer] = {
 class FakeBroker:
     """A venue that makes one order per client order id. `plan` holds the outcomes of the next POSTs; then it accepts.
 
-    `finds_before_arrival` look-ups see a replacement on its way, while the order before works on.
+    `finds_before_arrival` look-ups see a replacement on its way, while the order before works on;
+    `finds_before_cancelled` a cancel on its way.
     `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `traded` counts what was filled in all.
     `trap(point)` may raise Crash.
     """
@@ -77,6 +78,8 @@ class FakeBroker:
     fills_before_cancel: int = 0
     fills_before_replace: int = 0
     finds_before_arrival: int = 0
+    finds_before_cancelled: int = 0
+    _cancelling: dict[str, int] = field(default_factory=dict)
     traded: int = 0
     _on_its_way: dict[str, tuple[str, int]] = field(default_factory=dict)
     trap: Callable[[str], None] = lambda _point: None
@@ -126,7 +129,10 @@ class FakeBroker:
         (order,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
         if self.fills_before_cancel:
             self.fill(order.client_order_id, self.fills_before_cancel)
-        if self.orders[order.client_order_id].status in WORKING:
+        if self.finds_before_cancelled and self.orders[order.client_order_id].status in WORKING:
+            self._put(self.orders[order.client_order_id], word="pending_cancel")
+            self._cancelling.setdefault(order.client_order_id, self.finds_before_cancelled)
+        elif self.orders[order.client_order_id].status in WORKING:
             self.end(order.client_order_id, OrderStatus.CANCELED)
             for new_id, (old_id, _) in list(self._on_its_way.items()):
                 if old_id == order.client_order_id:
@@ -197,6 +203,12 @@ class FakeBroker:
         )
 
     def _travel(self) -> None:
+        for order_id, finds in list(self._cancelling.items()):
+            self._cancelling[order_id] = finds - 1
+            if finds <= 1:
+                del self._cancelling[order_id]
+                if self.orders[order_id].status in WORKING:
+                    self.end(order_id, OrderStatus.CANCELED)
         for new_id, (old_id, finds) in list(self._on_its_way.items()):
             self._on_its_way[new_id] = (old_id, finds - 1)
             if finds <= 1:
@@ -237,7 +249,7 @@ class FakeOrders:
     commits_to_doubt: int = 0
     trap: Callable[[str], None] = lambda _point: None
     before_change: Callable[[], None] = lambda: None
-    book: RiskBook = field(default_factory=RiskBook)
+    book: RiskBook = field(default_factory=a_book)
     asked: list[AsOf] = field(default_factory=list)
     redelivered: list[str] = field(default_factory=list)
 
@@ -373,25 +385,6 @@ class FakeSwitch:
             raise self.trouble
         self.switch = tightened(self.switch, state, reason=reason, by="executor", now=self._clock.now())
         return self.switch
-
-
-class FakeSessions:
-    """Sessions from 9:30 to 16:00 in New York on every weekday around the day asked for."""
-
-    async def around(self, day: date) -> TradingCalendar:
-        return weekdays(day)
-
-
-def weekdays(first: date, days: int = 15) -> TradingCalendar:
-    """The sessions of the weekdays from `first` on."""
-    every = [first + timedelta(days=n) for n in range(days)]
-    return TradingCalendar([a_session(day) for day in every if day.weekday() < 5], covers_to=every[-1])
-
-
-def a_session(day: date, closes: time = time(16)) -> Session:
-    """A session of `day` from 9:30 in New York."""
-    opens_at = datetime.combine(day, time(9, 30), MARKET_ZONE)
-    return Session(day, opens_at, datetime.combine(day, closes, MARKET_ZONE))
 
 
 class FakePause:

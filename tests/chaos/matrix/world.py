@@ -129,6 +129,7 @@ class World:
         end = self.venue.desk.clock.now() + timedelta(minutes=30)
         return a_ticket(
             f"{self.prefix}{cell}",
+            account=account_at(self.venue),
             legs=(a_leg(occ_symbol=spy(STRIKES[next(_numbers) % len(STRIKES)], NEXT_FRIDAY)),),
             idea=an_idea(expires_at=end),
             expires_at=end,
