@@ -134,7 +134,6 @@ class World:
             idea=an_idea(expires_at=end),
             expires_at=end,
             contracts=_CONTRACTS,
-            account=account_at(self.venue),
         )
 
 
