@@ -53,7 +53,8 @@ class OrderStopper:
                 await self._cancel(order)
 
     def _is_due(self, order: Order) -> bool:
-        asked = self._asked_at_look.get(order.client_order_id)
+        alive = order.alive
+        asked = None if alive is None else self._asked_at_look.get(alive.client_order_id)
         return asked is None or self._looks - asked >= _ASK_AGAIN
 
     async def _cancel(self, order: Order) -> None:

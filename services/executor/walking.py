@@ -102,8 +102,10 @@ class OrderWalker:
     async def walk(self) -> None:
         """Bring every working order as far as it can go now; raises TransientError."""
         turns = asyncio.Semaphore(_AT_ONCE)
+        # Before the group, which would wrap a failure of the database into one nobody expects.
+        orders = await self._orders.unsettled()
         async with asyncio.TaskGroup() as group:
-            for order in await self._orders.unsettled():
+            for order in orders:
                 if order.status in WORKING:
                     group.create_task(self._walk_one(order, turns))
 

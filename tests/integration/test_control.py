@@ -295,6 +295,34 @@ async def test_a_halt_returns_when_the_order_on_its_way_is_answered_and_the_next
     assert [method for method, _, _ in venue.asked] == ["POST"]
 
 
+async def test_what_closes_waits_in_line_while_a_reduction_waits_for_what_opens(
+    database: Database, database_url: str, venue: Script
+) -> None:
+    venue.say(200, an_order("first"))
+    venue.say(200, an_order("second"))
+    venue.speaks.clear()
+    async with a_worker(database_url, venue) as one, a_worker(database_url, venue) as two:
+        opening = asyncio.create_task(one.send("first"))
+        await until(lambda: venue.asked)
+        reducing = asyncio.create_task(halt(database_url, S.REDUCING))
+        await waiting_for_the_switch(database, 1)
+        closing = asyncio.create_task(two.send("second", Action.SELL_TO_CLOSE))
+        await waiting_for_the_switch(database, 2)
+        assert len(venue.asked) == 1
+        venue.speaks.set()
+        assert (await reducing).drained
+        assert isinstance(await opening, Accepted)
+        assert isinstance(await closing, Accepted)
+    assert len(venue.asked) == 2
+
+
+async def waiting_for_the_switch(database: Database, count: int) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with asyncio.timeout(DEADLINE_S):
+        while await rows(database, waiting) != [(count,)]:  # noqa: ASYNC110 - a server's table tells nobody
+            await asyncio.sleep(0.02)
+
+
 async def test_orders_flow_again_after_a_resume(database: Database, database_url: str, venue: Script) -> None:
     async with a_worker(database_url, venue) as worker:
         await halt(database_url)
@@ -335,7 +363,8 @@ async def test_a_holder_that_stands_still_loses_the_switch_and_may_not_send_any_
     times = HoldingTimes(lease_s=0.2, at_most_s=0.5, longest_s=1.0)
     async with held(database, times) as lease:
         assert not lease.over
-        assert await drained(database, DEADLINE_S), "the server has ended the transaction"
+        # Sooner than any other transaction would be ended.
+        assert await drained(database, 20.0), "the server has ended the transaction"
         assert lease.over
 
 

@@ -1,6 +1,7 @@
 """python -m tests.simulation --seeds 10000 [--from N] [--jobs 2]; --seed N --trace plays one seed and shows all of it."""
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
@@ -34,7 +35,7 @@ def main() -> int:
             print(f"\r{done} seeds", end="", file=sys.stderr)
     took_s = time.monotonic() - started
     print(
-        f"{done} seeds in {took_s:.1f} s, {len(broken)} broke an invariant; {virtual_s / 3600:.0f} virtual hours,"
+        f"{done} seeds in {took_s:.1f} s ({_cpu_s():.0f} s of CPU), {len(broken)} broke an invariant; {virtual_s / 3600:.0f} virtual hours,"
         f" {steps:,} steps; "
         + ", ".join(f"{count:,} {what}" for what, count in sorted(_told(counts).items()))
     )
@@ -43,6 +44,11 @@ def main() -> int:
             f"seeds: {' '.join(map(str, broken))}\nsee one: python -m tests.simulation --seed {broken[0]} --trace"
         )
     return 1 if broken else 0
+
+
+def _cpu_s() -> float:
+    """Return what this process and those it has waited for have used."""
+    return sum(os.times()[:4])
 
 
 def _arguments() -> argparse.Namespace:

@@ -5,7 +5,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -37,6 +37,7 @@ from services.executor.core.venue_reports import VenueReport
 from services.executor.ports import Held
 from services.executor.stage import ExecutorStage
 from services.executor.tracking import OrderTracker
+from services.executor.walking import OrderWalker
 from tests.simulation.database import Transaction
 from tests.simulation.desk import ModelOrders, ModelRelay
 from tests.simulation.tables import ModelDecisions
@@ -127,25 +128,29 @@ def _never_back_to_life(attempt: Attempt, report: VenueReport) -> bool:
 _is_news = order_life._is_news
 
 
-async def _cancelled_because_asked(self: OrderTracker, order: Order) -> None:
-    assert order.venue_order_id is not None
-    await self._broker.cancel(order.venue_order_id)
-    ended = replace(
-        order,
-        status=OrderStatus.CANCELED,
-        sequence=order.sequence + 1,
-        attempts=(*order.attempts[:-1], replace(order.current, status=OrderStatus.CANCELED)),
-    )
-    await self._orders.change(order.client_order_id, lambda _: self._steps._step(ended, self._clock.now()))
+async def _cancelled_because_asked(self: OrderWalker, order: Order, alive: Attempt, why: str) -> None:
+    assert alive.venue_order_id is not None
+    await self._broker.cancel(alive.venue_order_id)
+
+    def ended(stored: Order) -> Step:
+        attempts = (*stored.attempts[:-1], replace(stored.current, status=OrderStatus.CANCELED))
+        moved = replace(
+            stored, status=OrderStatus.CANCELED, sequence=stored.sequence + 1, attempts=attempts, reason=why
+        )
+        return self._steps._step(moved, self._clock.now())
+
+    await self._orders.change(order.client_order_id, ended)
 
 
-async def _looked_at_not_held(self: AlpacaBroker, request: OrderRequest) -> Answer:
+async def _looked_at_not_held(
+    self: AlpacaBroker, request: OrderRequest, send: Any, path: str, fields: Mapping[str, str]
+) -> Answer:
     switch = await self._switch.read()  # type: ignore[attr-defined]
     refusal = refusal_by(switch, request.intent)
     if refusal is not None:
         return Stopped(refusal)
     self._guard.arm(request.client_order_id, Lease(switch, math.inf))
-    return await self._post(request)
+    return await self._send(request, send, path, fields)
 
 
 def _ids_by_chance() -> Any:
@@ -181,9 +186,12 @@ BUGS: dict[str, Callable[[], Any]] = {
         patch.object, order_life, "_is_news", _never_back_to_life
     ),
     "cancelled because it was asked for": partial(
-        patch.object, OrderTracker, "_cancel", _cancelled_because_asked
+        patch.object, OrderWalker, "_cancel", _cancelled_because_asked
     ),
-    "a switch looked at and not held": partial(patch.object, AlpacaBroker, "_submit", _looked_at_not_held),
+    "a switch looked at and not held": partial(patch.object, AlpacaBroker, "_send_held", _looked_at_not_held),
+    "the whole asked for again": partial(
+        patch.object, Order, "unfilled_contracts", property(lambda order: order.ticket.contracts)
+    ),
     "money never given back": partial(patch.object, Step, "reservation", Reservation.KEEP),
 }
 

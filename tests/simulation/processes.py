@@ -24,12 +24,14 @@ from kernel.stream.handling import Handler
 from kernel.stream.retry import retry_in_place
 from kernel.stream.stage import Stage
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.wire_guard import WireGuard
-from services.executor.app import _all_of
+from services.executor.app import _all_of, _may_walk
 from services.executor.core.steps import Steps
 from services.executor.stage import ExecutorStage
 from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
+from services.executor.walking import OrderWalker
 from services.selector.stage import SelectorStage
 from services.signals.app import RELAY_EVERY_S
 from services.signals.stage import AlertDesk
@@ -201,6 +203,16 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         steps=steps,
         sweep_s=_SWEEP_S,
     )
+    walker = OrderWalker(
+        broker=broker,
+        orders=orders,
+        quotes=AlpacaQuotes(gateway, "indicative"),  # type: ignore[arg-type]
+        clock=gateway.clock,
+        pause=asyncio.sleep,
+        may_walk=_may_walk(switch),  # type: ignore[arg-type]
+        params=outside.params,
+        steps=steps,
+    )
     stopper = OrderStopper(
         switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
     )
@@ -237,7 +249,9 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         health=health,
         tasks={
             "relay": relay.run,
-            "tracking": lambda: election.lead(lambda: _all_of(tracker.run, stopper.run, reconcile)),
+            "tracking": lambda: election.lead(
+                lambda: _all_of(tracker.run, stopper.run, reconcile, walker.run)
+            ),
         },
         consumes=TICKETS,
         stage=stage,

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,8 +80,3 @@ def run_seeds(seeds: range) -> Iterator[Outcome]:
 def processors() -> int:
     """Return how many processes are worth it."""
     return len(os.sched_getaffinity(0))
-
-
-def cpu_s() -> float:
-    """Return the CPU seconds of this process so far."""
-    return time.process_time()

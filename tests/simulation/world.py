@@ -39,9 +39,10 @@ _UNDERLYINGS = ("SPY", "QQQ", "IWM", "DIA", "GLD", "NONE")
 
 
 def _params() -> TradingParams:
-    """Return the parameters of record with tickets of a short life: what nobody fills is cancelled within the run."""
+    """Return the parameters of record with tickets of a short life and quick walks: all of it happens within a run."""
     document = PARAMS.model_dump(mode="json")
     document["sizer"]["ticket_ttl_s"] = 30
+    document["executor"] |= {"walk_steps": 3, "walk_step_s": 3.0, "walk_rest_s": 6.0}
     return TradingParams.model_validate(document)
 
 
