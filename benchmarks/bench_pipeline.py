@@ -31,12 +31,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from hdrh.histogram import HdrHistogram
 
 from dispatch.connection import connection_from
+from dispatch.demo.limits import write_widened
 from dispatch.demo.plan import plan_live
 from dispatch.demo.run import DemoRun
 from dispatch.stack.options import StackOptions
 from dispatch.stack.stack import LocalStack
 from dispatch.stack.state import part_statuses
 from kernel.runtime.clock import SystemClock
+from kernel.runtime.settings import ServiceSettings
 
 RATE_PER_S = 20
 HOPS = 3
@@ -48,7 +50,13 @@ def bench_pipeline(seconds: int = 20) -> dict[str, Any]:
     """Return latencies in ms (p50, p90, p99, max), the relay's beside them, CPU times, cold start and memory."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dispatch-bench-") as folder:
-        options = StackOptions(run_folder=Path(folder), scanner=False, fill_model="mid", equity=10_000_000)
+        options = StackOptions(
+            run_folder=Path(folder) / "run",
+            scanner=False,
+            fill_model="mid",
+            equity=10_000_000,
+            params_file=write_widened(ServiceSettings.from_env({}).params_file, Path(folder) / "params.json"),
+        )
         with LocalStack(options) as stack:
             started_s = time.monotonic() - began
             connection = connection_from({**os.environ, **stack.environment})

@@ -49,7 +49,7 @@ def demo_folder(environ: Mapping[str, str] = os.environ) -> RunFolder:
 
 
 def demo_params_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where a demo keeps its trading parameters when it had to widen them, whether it did or not."""
+    """Return where a demo keeps its trading parameters: it widens limits, for it sends more than a person would."""
     folder = demo_folder(environ).path
     return folder.with_name(f"{folder.name}-params.json")
 
@@ -62,7 +62,7 @@ def params_file_here(environ: Mapping[str, str] = os.environ) -> Path:
 def params_file_given(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the file the environment names, else the one that who would be read was given instead of its revision's own.
 
-    That is the running stack, else the last demo, which may have had to widen the parameters. None: each revision takes
+    That is the running stack, else the last demo, which widened the parameters. None: each revision takes
     the file that it brings.
     """
     if PARAMS_FILE in environ:

@@ -21,6 +21,7 @@ from dispatch.connection import (
     last_demo_archive,
 )
 from dispatch.console import err, out, to_json, write_json
+from dispatch.demo.limits import write_widened
 from dispatch.demo.plan import PlannedSignal, plan_live, plan_recorded
 from dispatch.demo.run import DemoRun, utc_run_id
 from dispatch.demo.summary import all_accounted_for, describe
@@ -93,6 +94,7 @@ def demo(
     err.print(
         f"[bold]dispatch demo[/bold]: {signals} signals on {source.name}, ${equity:,.0f}, fills by '{fill_model}'"
     )
+    err.print(f"limits on volume and losses are widened for it: {options.params_file}", markup=False)
     with _stack(options, keep=keep) as connection:
         summary = _run(connection, plan, show=json_file != Path("-"))
     _finish(summary, json_file)
@@ -158,19 +160,13 @@ def _options(
 
 
 def _params_file(source: Market) -> Path:
-    """Return the strategy's numbers, with the quote's age widened where the record is coarser than the limit."""
-    given, path = ServiceSettings.from_env(os.environ).params_file, demo_params_file()
-    if source.quote_interval_s <= 60:
-        path.unlink(
-            missing_ok=True
-        )  # an earlier demo's: whoever looks back on this one must not take it for its own
-        return given
-    document: dict[str, Any] = json.loads(given.read_text())
-    document["selector"]["quote_age_s_max"] = max(
-        _HOURLY_QUOTE_AGE_S, document["selector"]["quote_age_s_max"]
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2))
+    """Write the numbers to run with: volume limits for more orders than a person sends, quotes as old as the record's."""
+    path = write_widened(ServiceSettings.from_env(os.environ).params_file, demo_params_file())
+    if source.quote_interval_s > 60:
+        document: dict[str, Any] = json.loads(path.read_text())
+        for group in (document["selector"], document["executor"]["gates"]):
+            group["quote_age_s_max"] = max(_HOURLY_QUOTE_AGE_S, group.get("quote_age_s_max", 0))
+        path.write_text(json.dumps(document, indent=2))
     return path
 
 

@@ -5,9 +5,7 @@ The library retries POST on 429 and 504 by itself, sets no time-out anywhere and
 """
 
 import asyncio
-import ipaddress
 import json
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,6 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -30,17 +27,15 @@ from requests.adapters import HTTPAdapter
 
 from kernel.adapters.rate_governor import RateGovernor
 from kernel.domain.errors import ConfigError, TradingError, VenueUnavailable
+from kernel.domain.hosts import is_loopback, is_paper_url, plain_parts
 from kernel.domain.rate_limit import Budget, Told, Urgency, read_told
 from kernel.runtime.clock import VENUE_CLOCK_HEADER, VenueClock
 from kernel.runtime.logging import get_logger
-from kernel.runtime.settings import PAPER_TRADING_URL, ServiceSettings
+from kernel.runtime.settings import ServiceSettings
 
 T = TypeVar("T")
 #: Method, URL and body of a request that is about to be sent.
 Check = Callable[[str, str, bytes | str | None], None]
-#: Scheme, host and port, nothing more. User info and backslashes are read differently by different parsers: one such
-#: URL named the paper host to the check and another host to the HTTP client.
-_PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?")
 _log = get_logger()
 _KEYS_REFUSED = frozenset({401, 403})
 #: Between two readings the monotonic clock runs on; half a minute bounds what drift can do.
@@ -65,30 +60,20 @@ class VenueRefused(TradingError):
 
 def require_paper_host(url: str) -> str:
     """Return `url` if it is Alpaca's paper host or a loopback address; otherwise raise ConfigError. No switch turns this off."""
-    parts = urlsplit(url) if _PLAIN_URL.fullmatch(url) else urlsplit("")
-    host = parts.hostname or ""
-    if (parts.scheme, host) == ("https", urlsplit(PAPER_TRADING_URL).hostname) or _is_loopback(host):
+    if is_paper_url(url):
         return url.rstrip("/")
+    host = plain_parts(url).hostname
     msg = f"APCA_API_BASE_URL: {host or 'this value'} is neither Alpaca's paper host nor a loopback address; this version trades on paper only"
     raise ConfigError(msg)
 
 
 def _require_private_way(url: str) -> str:
     """Return `url` if the keys sent there cannot be read on the way: https, or a loopback address."""
-    parts = urlsplit(url) if _PLAIN_URL.fullmatch(url) else urlsplit("")
+    parts = plain_parts(url)
     host = parts.hostname or ""
-    if parts.scheme == "https" or _is_loopback(host):
+    if parts.scheme == "https" or is_loopback(host):
         return url.rstrip("/")
     raise ConfigError(f"APCA_API_DATA_URL: {host or 'this value'} is neither an https nor a loopback address")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @contextmanager
@@ -146,6 +131,11 @@ class AlpacaGateway:
     async def __aexit__(self, *_: object) -> None:
         self.close()
         await self._governor.close()
+
+    @property
+    def trading_url(self) -> str:
+        """Where the trading client really sends, whatever the settings say."""
+        return str(self.trading._base_url)  # noqa: SLF001 - alpaca-py tells it nowhere else
 
     async def call(
         self,

@@ -48,7 +48,7 @@ def parse_account(answer: Mapping[str, object], observed_at: datetime) -> Accoun
         account_id=number,
         equity_usd=_usd(answer, "equity"),
         options_buying_power_usd=_usd(answer, "options_buying_power"),
-        blocked_by=_blocks(answer),
+        blocked_by=blocks_in(answer),
         observed_at=observed_at,
     )
 
@@ -65,7 +65,8 @@ def _usd(answer: Mapping[str, object], name: str) -> Decimal:
     return floor_to_micro(amount)
 
 
-def _blocks(answer: Mapping[str, object]) -> tuple[str, ...]:
+def blocks_in(answer: Mapping[str, object]) -> tuple[str, ...]:
+    """Return all that keeps an account from buying options; raises ValueError on an options level that is none."""
     blocks = [flag for flag in BLOCKING_FLAGS if answer.get(flag) is True]
     status = answer.get("status", "ACTIVE")
     if status != "ACTIVE":

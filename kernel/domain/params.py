@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from kernel.domain.options import Strategy
 
 Percent = Annotated[Decimal, Field(gt=0, le=100, allow_inf_nan=False)]
+#: A share that may be more than the whole: a day's premium, for one, of equity.
+PositivePercent = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 #: A quality score.
 Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -146,8 +148,36 @@ class SignalsParams(Params):
     atr_bars: Annotated[int, Field(gt=1)]
 
 
+class GateParams(Params):
+    """Bounds of the gates before an order; they belong to the allowed side. Percentages of USD amounts are of equity.
+
+    The defaults are those of the file: records made before there was a gate are read with them.
+    """
+
+    contracts_max: Annotated[int, Field(gt=0)] = 10
+    order_premium_usd_max: PositiveUsd = Decimal(5000)
+    order_premium_pct_max: PositivePercent = Decimal(30)
+    day_premium_usd_max: PositiveUsd = Decimal(20000)
+    day_premium_pct_max: PositivePercent = Decimal(100)
+    risk_usd_max: PositiveUsd = Decimal(20000)
+    risk_pct_max: PositivePercent = Decimal(60)
+    underlying_usd_max: PositiveUsd = Decimal(10000)
+    underlying_pct_max: PositivePercent = Decimal(30)
+    open_positions_max: Annotated[int, Field(gt=0)] = 10
+    price_collar_pct: Percent = Decimal(10)
+    intrinsic_tolerance_pct: Annotated[Decimal, Field(ge=0, le=100, allow_inf_nan=False)] = Decimal(1)
+    quote_age_s_max: Positive = 420
+    spread_pct_max: PositivePercent = Decimal(15)
+    underlyings: tuple[str, ...] = ()
+    same_order_window_s: NonNegative = 60
+    orders_per_minute_max: Annotated[int, Field(gt=0)] = 10
+    consecutive_rejects_max: Annotated[int, Field(gt=0)] = 3
+    daily_loss_pct_max: Percent = Decimal(10)
+    drawdown_pct_max: Percent = Decimal(25)
+
+
 class ExecutorParams(Params):
-    """Bounds of the executor. The walk has defaults: records made before there was one are read with them."""
+    """Bounds of the executor. Walk, patience and gates have defaults: records made before them are read with those."""
 
     lookup_attempts: Annotated[int, Field(ge=2)]
     lookup_settle_s: Positive
@@ -156,6 +186,8 @@ class ExecutorParams(Params):
     walk_step_s: Positive = 10.0
     walk_rest_s: NonNegative = 60.0
     walk_collar_pct: Percent = Decimal(5)
+    readiness_patience_s: NonNegative = 10
+    gates: GateParams = GateParams()
 
 
 class TradingParams(Params):

@@ -10,9 +10,10 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from kernel.domain import hosts
 from kernel.domain.errors import ConfigError
 
-PAPER_TRADING_URL = "https://paper-api.alpaca.markets"
+PAPER_TRADING_URL = hosts.PAPER_TRADING_URL
 MARKET_DATA_URL = "https://data.alpaca.markets"
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 #: Commit and changes in one answer; it takes no lock that somebody's commit would meet.

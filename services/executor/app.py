@@ -18,6 +18,7 @@ from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.process import Process, Task
 from kernel.stream.producer import KafkaPublisher
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_facts import AlpacaAccounts, AlpacaPrices
 from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.alpaca_statement import AlpacaStatement
 from services.executor.adapters.alpaca_stream import AlpacaTradeUpdates
@@ -27,7 +28,9 @@ from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
 from services.executor.adapters.postgres_switch import PostgresSwitch
 from services.executor.adapters.wire_guard import WireGuard
+from services.executor.core.readiness import Readiness
 from services.executor.core.steps import Steps
+from services.executor.gathering import Gathering
 from services.executor.reconciliation import Reconciler, StreamWatch
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
@@ -67,6 +70,18 @@ def build(settings: ExecutorSettings) -> Process:
         steps=steps,
         sweep_s=settings.sweep_s,
     )
+    swept = ReadinessOfSweep()
+    gathering = Gathering(
+        accounts=AlpacaAccounts(gateway),
+        prices=AlpacaPrices(gateway, settings.option_feed, settings.stock_feed),
+        sessions=AlpacaCalendars(gateway),
+        readiness=swept,
+        clock=clock,
+        clock_skew_s=_skew(settings, clock),
+        venue_url=lambda: gateway.trading_url,
+        pause=asyncio.sleep,
+        params=params,
+    )
     walker = OrderWalker(
         broker=broker,
         orders=orders,
@@ -93,9 +108,8 @@ def build(settings: ExecutorSettings) -> Process:
     stage = ExecutorStage(
         broker=broker,
         orders=orders,
-        sessions=AlpacaCalendars(gateway),
+        facts=gathering.facts,
         clock=clock,
-        clock_skew_s=_skew(settings, clock),
         pause=asyncio.sleep,
         params=params,
         steps=steps,
@@ -109,7 +123,7 @@ def build(settings: ExecutorSettings) -> Process:
         consumes=TICKETS,
         stage=stage,
         resources=[gateway, database, switches],
-        start=_start(account, tracker),
+        start=_start(account, tracker, swept),
         tasks={
             "relay": relay.run,
             "pruning": relay.keep_short,
@@ -141,6 +155,16 @@ def _may_walk(switch: PostgresSwitch) -> Callable[[], Awaitable[bool]]:
     return active
 
 
+class ReadinessOfSweep:
+    """Readiness as far as the sweep at the start tells it: once it is done, our orders agree with the venue's."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    async def readiness(self) -> Readiness:
+        return Readiness(stream_ready=self.done, reconciled=self.done)
+
+
 async def _all_of(*works: Task) -> None:
     async with asyncio.TaskGroup() as group:
         for work in works:
@@ -151,10 +175,11 @@ async def _awaited(work: Task) -> None:
     await work()
 
 
-def _start(account: AlpacaAccount, tracker: OrderTracker) -> Task:
+def _start(account: AlpacaAccount, tracker: OrderTracker, swept: ReadinessOfSweep) -> Task:
     async def start() -> None:
         await account.connect()
         # No new order before what is already at the venue is known.
         await tracker.sweep()
+        swept.done = True
 
     return start

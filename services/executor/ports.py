@@ -10,6 +10,7 @@ from kernel.contracts.messages import Ticket
 from kernel.domain.calendar import TradingCalendar
 from kernel.domain.control import Switch
 from services.executor.core.answers import Answer
+from services.executor.core.facts import AccountFacts, Facts, Position, Quote
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
 from services.executor.core.readiness import Readiness
@@ -61,6 +62,30 @@ class ReadinessBoard(Protocol):
 
     async def readiness(self) -> Readiness:
         """Return what is known; `READINESS_UNKNOWN` when nothing is. Raises DatabaseUnavailable."""
+        ...
+
+
+class Accounts(Protocol):
+    """The trading account and what it holds. Figures that are senseless come back as None; raises VenueUnavailable."""
+
+    async def account(self) -> AccountFacts | None:
+        """Return the account as it stands."""
+        ...
+
+    async def positions(self) -> tuple[Position, ...] | None:
+        """Return its positions in options."""
+        ...
+
+
+class Prices(Protocol):
+    """The market as it is now. Figures that are senseless or missing come back as None; raises VenueUnavailable."""
+
+    async def option(self, occ_symbol: str) -> Quote | None:
+        """Return a contract's latest quote."""
+        ...
+
+    async def price_usd(self, underlying: str) -> Decimal | None:
+        """Return the price of a share."""
         ...
 
 
@@ -164,6 +189,7 @@ class Standing(Protocol):
 #: Takes over what the venue says of the order under our id; raises TransientError.
 Follow = Callable[[str], Awaitable[None]]
 Pause = Callable[[float], Awaitable[None]]
+FactsOf = Callable[[Ticket], Awaitable[Facts]]
 
 
 class Statement(Protocol):

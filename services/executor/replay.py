@@ -4,26 +4,28 @@
    the commit of that decision, as if it had crashed there; what follows are the venue's answers.
 2. The venue's own word is only where the decision stands on it already: that it showed no order, or turned a request
    away. No port of this module can reach a venue, and no request is ever accepted.
-3. A ticket whose order was in doubt has further decisions, each with evidence of its own, and `decide` takes any of
+3. A gate that needs a fact the evidence does not have is not asked: there was no such gate then.
+4. A ticket whose order was in doubt has further decisions, each with evidence of its own, and `decide` takes any of
    them. `decided` names the first decision of a ticket, and a gate's no whenever it came.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import NoReturn
 
 from kernel.contracts.base import Message
 from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, RejectionCode, Ticket
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import EXECUTIONS, REJECTIONS, TICKETS
-from kernel.domain.calendar import TradingCalendar, market_day
 from kernel.domain.params import TradingParams
 from kernel.stream.replaying import NotRecorded
 from kernel.stream.stage import Emission, Emissions
 from services.executor.core.answers import NotAccepted
 from services.executor.core.evidence import Seen, seen_in
+from services.executor.core.facts import Facts
+from services.executor.core.gates import answerable
 from services.executor.core.order_life import Order, new_order
 from services.executor.core.orders import OrderRequest
 from services.executor.core.risk_book import AsOf, RiskBook
@@ -50,16 +52,16 @@ class ExecutorReplay:
         if evidence is None:
             raise NotRecorded(f"no evidence of the decision on ticket {message.meta.id}")
         seen = _read(evidence)
-        desk, skew_s = _Recorded(message, seen), seen.facts.clock_skew_s
+        desk = _Recorded(message, seen)
         stage = ExecutorStage(
             broker=desk,
             orders=desk,
-            sessions=desk,
+            facts=desk.facts,
             clock=desk,
-            clock_skew_s=None if skew_s is None else lambda: skew_s,
             pause=_no_pause,
             params=self._params,
             steps=self._steps,
+            gates=answerable(seen.known),
         )
         with suppress(_DecisionTakenError):
             await stage.handle(message)
@@ -86,6 +88,8 @@ class _Recorded:
     def __init__(self, ticket: Ticket, seen: Seen) -> None:
         self._order = replace(new_order(ticket), status=seen.status, sequence=seen.sequence)
         self._facts = seen.facts
+        # Where no book was recorded, no gate that looks into one is asked.
+        self._book = seen.facts.book or RiskBook()
         self._turned_away = False
         self._step: Step | None = None
 
@@ -98,10 +102,9 @@ class _Recorded:
     def now(self) -> datetime:
         return self._facts.now
 
-    async def around(self, day: date) -> TradingCalendar:
-        if day != market_day(self._facts.now):
-            raise NotRecorded(f"the calendar around {day} was not asked for then")
-        return self._facts.calendar
+    async def facts(self, ticket: Ticket) -> Facts:
+        del ticket
+        return self._facts
 
     async def time(self) -> datetime:
         return self._facts.now
@@ -114,11 +117,11 @@ class _Recorded:
 
     async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> NoReturn:
         del ticket, as_of
-        self._take(decide(RiskBook()))
+        self._take(decide(self._book))
 
     async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
         del as_of
-        step = decide(self._order, RiskBook())
+        step = decide(self._order, self._book)
         if step is not None:
             self._take(step)
         return Held(

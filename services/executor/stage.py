@@ -13,10 +13,10 @@
    and resumes from the stored state.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 
 from kernel.contracts.messages import OrderStatus, Ticket
-from kernel.domain.calendar import market_day
 from kernel.domain.clock import Clock
 from kernel.domain.errors import InvariantBroken, VenueUnavailable
 from kernel.domain.params import TradingParams
@@ -32,46 +32,45 @@ from services.executor.core.answers import (
     Unanswered,
     claims_duplicate,
 )
-from services.executor.core.gates import Facts, Limits, Refusal, check
+from services.executor.core.facts import Facts
+from services.executor.core.gates import GATES, Gate, Limits, Refusal, check
 from services.executor.core.lookups import lookup_pauses_s, send_again_pause_s
 from services.executor.core.order_life import UNANSWERED, Order, is_first_request
 from services.executor.core.orders import request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step, Steps
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Broker, Decide, Held, Orders, Pause, Sessions
+from services.executor.ports import Broker, Decide, FactsOf, Held, Orders, Pause
 
 _log = get_logger()
 
 
 class ExecutorStage:
-    """Executes tickets. `clock_skew_s` is None where the venue runs a time of its own."""
+    """Executes tickets."""
 
     def __init__(
         self,
         *,
         broker: Broker,
         orders: Orders,
-        sessions: Sessions,
+        facts: FactsOf,
         clock: Clock,
-        clock_skew_s: Callable[[], float] | None,
         pause: Pause,
         params: TradingParams,
         steps: Steps,
+        gates: Sequence[Gate] = GATES,
     ) -> None:
+        """`gates`: those that are asked; a replay leaves out what was not recorded."""
         self._broker = broker
         self._orders = orders
-        self._sessions = sessions
+        self._facts = facts
         self._clock = clock
-        self._clock_skew_s = clock_skew_s
         self._pause = pause
         self._steps = steps
         self._in_hand: set[str] = set()
         self._pauses_s = lookup_pauses_s(params.executor.lookup_attempts, params.executor.lookup_settle_s)
-        self._limits = Limits(
-            expiry_day_cutoff_min=params.selector.expiry_day_cutoff_min,
-            clock_skew_s_max=params.executor.clock_skew_s_max,
-        )
+        self._limits = Limits.of(params)
+        self._gates = gates
 
     async def handle(self, ticket: Ticket) -> Emissions:
         """Bring a ticket to an order the venue has, or to its end. Returns nothing: the outbox speaks."""
@@ -92,22 +91,22 @@ class ExecutorStage:
         return None if arrival is None else arrival.held
 
     async def _begin(self, ticket: Ticket) -> Held:
-        as_of, facts = await self._gather()
+        as_of, facts = await self._gather(ticket)
 
-        def decide(_book: RiskBook) -> Step:
-            return self._steps.begin(ticket, facts, self._judge(ticket, facts))
+        def decide(book: RiskBook) -> Step:
+            return self._steps.begin(ticket, *self._judge(ticket, facts, book))
 
         return await self._orders.begin(ticket, as_of, decide)
 
-    async def _gather(self) -> tuple[AsOf, Facts]:
+    async def _gather(self, ticket: Ticket) -> tuple[AsOf, Facts]:
         books_at = await self._orders.time()
-        calendar = await self._sessions.around(market_day(self._clock.now()))
-        skew_s = None if self._clock_skew_s is None else self._clock_skew_s()
-        now = self._clock.now()
-        return AsOf(books=books_at, market=now), Facts(now=now, calendar=calendar, clock_skew_s=skew_s)
+        facts = await self._facts(ticket)
+        return AsOf(books=books_at, market=facts.now), facts
 
-    def _judge(self, ticket: Ticket, facts: Facts) -> Refusal | None:
-        return check(ticket, facts, self._limits)
+    def _judge(self, ticket: Ticket, facts: Facts, book: RiskBook) -> tuple[Facts, Refusal | None]:
+        """Return what is decided on and what is decided, under the account's lock."""
+        whole = replace(facts, book=book)
+        return whole, check(ticket, whole, self._limits, self._gates)
 
     async def _send(self, order: Order) -> Held:
         """Send an order whose SENDING step this worker wrote."""
@@ -182,21 +181,24 @@ class ExecutorStage:
 
     async def _send_again(self, order: Order) -> Held:
         """Send an order the venue has proved not to have, or close it if by now a gate says no."""
-        as_of, facts = await self._gather()
+        as_of, facts = await self._gather(order.ticket)
 
-        def decide(stored: Order, _book: RiskBook) -> Step | None:
-            refusal = self._judge(stored.ticket, facts)
-            return self._steps.send_again(stored, facts, refusal) if _is_unmoved(stored, order) else None
+        def decide(stored: Order, book: RiskBook) -> Step | None:
+            if not _is_unmoved(stored, order):
+                return None
+            return self._steps.send_again(stored, *self._judge(stored.ticket, facts, book))
 
         return _known(await self._orders.judge(order, as_of, decide))
 
     async def _ask_again(self, order: Order) -> Held | None:
         """Close an order the venue took no notice of if by now a gate says no, or somebody moved it; None: send it."""
-        as_of, facts = await self._gather()
+        as_of, facts = await self._gather(order.ticket)
 
-        def decide(stored: Order, _book: RiskBook) -> Step | None:
-            refusal = self._judge(stored.ticket, facts) if _is_unmoved(stored, order) else None
-            return None if refusal is None else self._steps.send_again(stored, facts, refusal)
+        def decide(stored: Order, book: RiskBook) -> Step | None:
+            if not _is_unmoved(stored, order):
+                return None
+            whole, refusal = self._judge(stored.ticket, facts, book)
+            return None if refusal is None else self._steps.send_again(stored, whole, refusal)
 
         held = _known(await self._orders.judge(order, as_of, decide))
         return held if held.written or not _is_unmoved(held.order, order) else None

@@ -15,6 +15,7 @@ from kernel.contracts.topics import ALL_TOPICS, CONSUMED_TOPICS, DEFAULT_PREFIX,
 from kernel.runtime.settings import PROJECT_ROOT, ServiceSettings
 from kernel.stream.admin import TopicSettings
 from kernel.stream.dead_letter import DeadLetter
+from services.executor.core.gates import GATES
 from services.executor.settings import ExecutorSettings
 from services.selector.settings import SelectorSettings
 from services.signals.settings import SignalsSettings
@@ -85,7 +86,18 @@ def messages_page() -> str:
     return "\n\n".join(sections) + "\n"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "messages.md": messages_page}
+def rejection_codes_page() -> str:
+    """Return the page of rejection codes as it stands, with the catalogue of gates of this code in it."""
+    before, begin, rest = (FOLDER / "rejection-codes.md").read_text("utf-8").partition(_GATES_BEGIN)
+    _, end, after = rest.partition(_GATES_END)
+    return f"{before}{begin}\n{_gates_table()}\n{end}{after}"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "messages.md": messages_page,
+    "rejection-codes.md": rejection_codes_page,
+}
 
 
 def write_all(folder: Path = FOLDER) -> None:
@@ -98,6 +110,20 @@ def sources(stage: str) -> str:
     """Return a service's code as one text."""
     files = sorted((PROJECT_ROOT / "services" / stage).rglob("*.py"))
     return "\n".join(file.read_text("utf-8") for file in files)
+
+
+def _gates_table() -> str:
+    rows = [
+        (
+            str(place),
+            f"`{gate.code.value}`",
+            gate.when,
+            ", ".join(f"`{bound}`" for bound in gate.bounds) or "—",
+            ", ".join(sorted(fact.value for fact in gate.needs)) or "—",
+        )
+        for place, gate in enumerate(GATES, 1)
+    ]
+    return _table(("asked", "code", "says no when", "bound", "on these facts"), rows)
 
 
 def _settings_table(model: type[ServiceSettings], names: set[str]) -> str:
@@ -217,6 +243,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+_GATES_BEGIN, _GATES_END = "<!-- gates -->", "<!-- end of gates -->"
 _OTHER_SETTINGS = """## The simulator
 Every option of `dispatch simulator` is also a `SIMULATOR_*` variable: [its README](../../simulator/README.md#start-it).
 

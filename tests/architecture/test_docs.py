@@ -41,6 +41,8 @@ def _scalars(path: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield the parameters that stand alone; tables of the file are rows of a table in the page."""
     if isinstance(value, str):
         yield path, value
+    elif value == []:
+        yield path, "[]"
     elif isinstance(value, dict) and path not in {"selector.strategies", "signals.expiry_s"}:
         for key, inner in value.items():
             yield from _scalars(f"{path}.{key}".lstrip("."), inner)

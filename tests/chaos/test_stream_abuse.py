@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -27,6 +28,8 @@ from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
+from tests.fakes.params import widened_params_file
+from tests.fakes.venue_accounts import account_at
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 _log = get_logger()
@@ -54,12 +57,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def executor(venue: VenueThread, database: Database, database_url: str) -> AsyncIterator[Executor]:
+async def executor(
+    venue: VenueThread, database: Database, database_url: str, tmp_path: Path
+) -> AsyncIterator[Executor]:
     del database  # migrated by then
     environ = {
         "DATABASE_URL": database_url,
         "APCA_API_BASE_URL": venue.url,
         "APCA_API_DATA_URL": venue.url,
+        "DISPATCH_PARAMS_FILE": str(widened_params_file(tmp_path)),
     }
     async with Executor(ExecutorSettings.from_env(environ)) as running:
         yield running
@@ -95,6 +101,7 @@ def a_ticket_for(venue: VenueThread, number: int) -> Ticket:
     end = venue.desk.clock.now() + timedelta(hours=4)
     return a_ticket(
         f"signal-{number}",
+        account=account_at(venue),
         legs=(a_leg(occ_symbol=CALLS[number % len(CALLS)]),),
         idea=an_idea(expires_at=end),
         expires_at=end,

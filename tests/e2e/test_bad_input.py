@@ -34,6 +34,7 @@ from kernel.stream.producer import KafkaPublisher
 from kernel.stream.reader import LogReader
 from kernel.stream.stage import Emission
 from services.signals.core.build import build_signal
+from tests.fakes.params import widened_params_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -110,7 +111,12 @@ class Pipeline:
 async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """One stack for all tests of this file: each must leave it working for the next."""
     folder: Path = tmp_path_factory.mktemp("bad-input")
-    with LocalStack(StackOptions(run_folder=folder, scanner=False, fill_model="mid"), given={}) as stack:
+    with LocalStack(
+        StackOptions(
+            run_folder=folder, scanner=False, fill_model="mid", params_file=widened_params_file(folder.parent)
+        ),
+        given={},
+    ) as stack:
         running = Pipeline(stack)
         async with running.venue:
             yield running

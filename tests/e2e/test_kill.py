@@ -16,6 +16,7 @@ from dispatch.demo.run import DemoRun
 from dispatch.demo.summary import all_accounted_for
 from dispatch.stack.options import StackOptions
 from dispatch.stack.stack import LocalStack
+from tests.fakes.params import widened_params_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SIGNALS = 500
@@ -48,6 +49,7 @@ def test_a_killed_stage_loses_and_doubles_nothing(tmp_path: Path) -> None:
         scanner=False,
         fill_model="mid",
         equity=10_000_000,
+        params_file=widened_params_file(tmp_path),
         workers={"selector": 2, "sizer": 2, "executor": 2},
     )
     with LocalStack(options, given={}) as stack:

@@ -31,6 +31,7 @@ from dispatch.venue import SimulatedVenue
 from kernel.domain.clock import MARKET_ZONE
 from kernel.domain.options import Direction, Strategy
 from kernel.runtime.settings import PROJECT_ROOT
+from tests.fakes.params import widened_params_file
 from tests.oracle.journal_account import JournalAccount, account_of, expires_on, intrinsic, multiplier
 from tests.oracle.lean_oracle import recorded_quote, recorded_spot
 
@@ -251,7 +252,8 @@ def _live_through(day: Day, folder: Path) -> Ended:
 
 
 def _params_file(day: Day, folder: Path) -> Path:
-    document = json.loads((PROJECT_ROOT / "config" / "trading_params.json").read_text())
+    document = json.loads(widened_params_file(folder).read_text())
+    document["executor"]["gates"]["quote_age_s_max"] = _SESSION_S
     document["selector"] |= {"quote_age_s_max": _SESSION_S, "day_volume_min": day.day_volume_min}
     document["sizer"]["ticket_ttl_s"] = _SESSION_S
     document["signals"]["expiry_s"] = dict.fromkeys(document["signals"]["expiry_s"], _SESSION_S)

@@ -25,6 +25,7 @@ from kernel.stream.reader import LogReader
 from simulator.markets import open_market
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
+from tests.fakes.params import widened_params_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SIGNALS = 200
@@ -70,8 +71,9 @@ class Recorded:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    folder = tmp_path_factory.mktemp("replay")
     options = StackOptions(
-        run_folder=tmp_path_factory.mktemp("replay") / "run", scanner=False, fill_model="mid"
+        run_folder=folder / "run", scanner=False, fill_model="mid", params_file=widened_params_file(folder)
     )
     with LocalStack(options, given={}) as stack:
         connection = connection_from({**os.environ, **stack.environment})

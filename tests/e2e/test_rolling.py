@@ -32,6 +32,7 @@ from kernel.contracts.schema_store import load_store, schema_fingerprint
 from kernel.contracts.topics import CONSUMED_TOPICS, EXECUTIONS, REJECTIONS, SELECTIONS, TICKETS, Topic
 from kernel.runtime.settings import PROJECT_ROOT
 from kernel.stream.reader import LogReader, StoredRecord
+from tests.fakes.params import widened_params_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -196,6 +197,7 @@ def test_stages_are_rolled_one_by_one_and_one_back_under_load_and_nothing_is_los
         scanner=False,
         fill_model="mid",
         equity=10_000_000,
+        params_file=widened_params_file(tmp_path),
         workers={"sizer": 2},
     )
     load = Load()

@@ -29,6 +29,7 @@ from kernel.stream.reader import LogReader
 from simulator.markets import open_market
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
+from tests.fakes.params import widened_params_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 REVISION = "live-revision"
@@ -98,7 +99,12 @@ class ShadowProcess:
 
 def test_shadows_of_the_same_code_agree_and_nothing_live_knows_of_them(tmp_path: Path) -> None:
     options = StackOptions(
-        run_folder=tmp_path / "run", scanner=False, fill_model="mid", revision=REVISION, equity=10_000_000
+        run_folder=tmp_path / "run",
+        scanner=False,
+        fill_model="mid",
+        revision=REVISION,
+        equity=10_000_000,
+        params_file=widened_params_file(tmp_path),
     )
     market = open_market("synthetic", seed=0, symbol=None, day=None)
     with LocalStack(options, given={}) as stack, VenueThread(market, VenueSettings()) as decoy:

@@ -5,14 +5,13 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from kernel.adapters.control import Lease
 from kernel.contracts.messages import Evidence, Execution, OrderStatus, Rejection, RejectionCode, Ticket
-from kernel.domain.calendar import Session, TradingCalendar
-from kernel.domain.clock import MARKET_ZONE, Clock
+from kernel.domain.clock import Clock
 from kernel.domain.control import EVERYTHING, ControlState, Switch, tightened
 from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueUnavailable
 from kernel.domain.ids import derive_id
@@ -25,6 +24,7 @@ from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.venue_reports import VenueReport
 from services.executor.ports import Arrival, Decide, Held, Judge, Nbbo, Open
+from tests.fakes.executor_facts import a_book
 
 
 class Crash(Exception):
@@ -249,7 +249,7 @@ class FakeOrders:
     commits_to_doubt: int = 0
     trap: Callable[[str], None] = lambda _point: None
     before_change: Callable[[], None] = lambda: None
-    book: RiskBook = field(default_factory=RiskBook)
+    book: RiskBook = field(default_factory=a_book)
     asked: list[AsOf] = field(default_factory=list)
     redelivered: list[str] = field(default_factory=list)
 
@@ -385,25 +385,6 @@ class FakeSwitch:
             raise self.trouble
         self.switch = tightened(self.switch, state, reason=reason, by="executor", now=self._clock.now())
         return self.switch
-
-
-class FakeSessions:
-    """Sessions from 9:30 to 16:00 in New York on every weekday around the day asked for."""
-
-    async def around(self, day: date) -> TradingCalendar:
-        return weekdays(day)
-
-
-def weekdays(first: date, days: int = 15) -> TradingCalendar:
-    """The sessions of the weekdays from `first` on."""
-    every = [first + timedelta(days=n) for n in range(days)]
-    return TradingCalendar([a_session(day) for day in every if day.weekday() < 5], covers_to=every[-1])
-
-
-def a_session(day: date, closes: time = time(16)) -> Session:
-    """A session of `day` from 9:30 in New York."""
-    opens_at = datetime.combine(day, time(9, 30), MARKET_ZONE)
-    return Session(day, opens_at, datetime.combine(day, closes, MARKET_ZONE))
 
 
 class FakePause:

@@ -1,6 +1,7 @@
 """Orders on a real Postgres, moved on as stage and tracker do, without either."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from kernel.adapters.postgres import Database
@@ -8,16 +9,16 @@ from kernel.contracts.origin import Origin
 from kernel.testing.builders import NOW, a_leg, a_ticket
 from kernel.testing.clock import FixedClock
 from services.executor.adapters.postgres_orders import PostgresOrders
-from services.executor.core.gates import Facts
 from services.executor.core.order_life import Order
 from services.executor.core.orders import request_of
 from services.executor.core.risk_book import AsOf
 from services.executor.core.steps import Step, Steps
 from services.executor.ports import Held
-from tests.fakes.executor import FakeBroker, weekdays
+from tests.fakes.executor import FakeBroker
+from tests.fakes.executor_facts import a_book, some_facts
 
 STEPS = Steps(Origin("executor", "test", "test"))
-FACTS = Facts(now=NOW, calendar=weekdays(NOW.date()), clock_skew_s=None)
+FACTS = some_facts(book=a_book(equity_high_usd=Decimal(100000), equity_high_at=NOW))
 LEG = a_leg(occ_symbol="SPY260612C00520000")
 TICKET = a_ticket(legs=(LEG,))
 

@@ -8,13 +8,17 @@ from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import TICKETS
 from kernel.domain.errors import DatabaseUnavailable, VenueUnavailable
+from kernel.domain.params import TradingParams
 from kernel.testing.builders import a_leg, a_ticket
 from kernel.testing.clock import FixedClock
 from kernel.testing.driver import StageDriver
 from services.executor.core.orders import client_order_id_of
 from services.executor.core.steps import Steps
+from services.executor.gathering import Gathering
 from services.executor.stage import ExecutorStage
-from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeSessions
+from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause
+from tests.fakes.executor_facts import FakeAccounts, FakePrices, FakeReadiness
+from tests.fakes.executor_sessions import FakeSessions
 from tests.fakes.params import PARAMS
 
 #: Expires a week on, so that no cut-off is near.
@@ -25,12 +29,17 @@ ORDER_ID = client_order_id_of(TICKET.meta.id)
 class Desk:
     """A stage over fakes that outlive it, as the venue and the database outlive a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, params: TradingParams = PARAMS) -> None:
+        self.params = params
         self.clock = FixedClock()
         self.broker = FakeBroker(self.clock)
         self.orders = FakeOrders()
         self.pause = FakePause(self.clock.advance)
         self.skew_s: float | None = None
+        self.accounts = FakeAccounts()
+        self.quotes = FakePrices(self.clock)
+        self.readiness = FakeReadiness()
+        self.venue_url = "http://127.0.0.1:1"
 
     async def deliver(self, ticket: Ticket = TICKET) -> None:
         """Hand a ticket to a stage that has just started."""
@@ -47,14 +56,24 @@ class Desk:
         pytest.fail("the ticket was never done with")
 
     def stage(self) -> ExecutorStage:
+        gathering = Gathering(
+            accounts=self.accounts,
+            prices=self.quotes,
+            sessions=FakeSessions(),
+            readiness=self.readiness,
+            clock=self.clock,
+            clock_skew_s=None if self.skew_s is None else lambda: self.skew_s or 0.0,
+            venue_url=lambda: self.venue_url,
+            pause=self.pause,
+            params=self.params,
+        )
         return ExecutorStage(
             broker=self.broker,
             orders=self.orders,
-            sessions=FakeSessions(),
+            facts=gathering.facts,
             clock=self.clock,
-            clock_skew_s=None if self.skew_s is None else lambda: self.skew_s or 0.0,
             pause=self.pause,
-            params=PARAMS,
+            params=self.params,
             steps=Steps(Origin("executor", "test", "test")),
         )
 

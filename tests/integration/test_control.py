@@ -29,13 +29,13 @@ from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_switch import PostgresSwitch
 from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.answers import Accepted, Answer, Stopped
-from services.executor.core.gates import Facts, Refusal
+from services.executor.core.gates import Refusal
 from services.executor.core.orders import OrderRequest, request_of
 from services.executor.core.risk_book import AsOf
 from services.executor.core.steps import Steps
 from services.executor.ports import Held
 from services.executor.settings import ExecutorSettings
-from tests.fakes.executor import weekdays
+from tests.fakes.executor_books import FACTS
 from tests.fakes.http import Script, scripted_server
 
 pytestmark = pytest.mark.integration
@@ -169,9 +169,6 @@ async def begin(orders: PostgresOrders, refusal: Refusal | None = None) -> Held:
     return await orders.begin(
         a_ticket(), as_of, lambda _book: Steps(ORIGIN).begin(a_ticket(), FACTS, refusal)
     )
-
-
-FACTS = Facts(now=NOW, calendar=weekdays(NOW.date()), clock_skew_s=None)
 
 
 @pytest.mark.parametrize(

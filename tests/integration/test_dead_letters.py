@@ -41,7 +41,8 @@ from services.executor.core.steps import Steps
 from services.executor.stage import ExecutorStage
 from services.sizer.adapters.postgres_budget import PostgresBudget
 from services.sizer.stage import SizerStage
-from tests.fakes.executor import FakeBroker, FakePause, FakeSessions
+from tests.fakes.executor import FakeBroker, FakePause
+from tests.fakes.executor_facts import facts_at
 from tests.fakes.params import PARAMS
 from tests.fakes.sizer import FakeAccountSource
 
@@ -379,9 +380,8 @@ def an_executor(database: Database, clock: FixedClock, broker: FakeBroker) -> Ex
     return ExecutorStage(
         broker=broker,
         orders=PostgresOrders(database, lambda: None),
-        sessions=FakeSessions(),
+        facts=facts_at(clock),
         clock=clock,
-        clock_skew_s=None,
         pause=FakePause(),
         params=PARAMS,
         steps=Steps(Origin("executor", "test", "test")),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,12 +20,13 @@ from kernel.testing.clock import FixedClock
 from kernel.testing.driver import RecordingPublisher
 from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_outbox import OutboxRelay
-from services.executor.core.gates import Facts, Limits, check
+from services.executor.core.gates import check
 from services.executor.core.orders import request_of
 from services.executor.ports import Held
 from services.executor.replay import ExecutorReplay
 from tests.fakes.executor import FakeBroker
 from tests.fakes.executor_books import FACTS, LEG, STEPS, TICKET, acknowledge, as_of, begin, fill, known, rows
+from tests.fakes.executor_facts import LIMITS
 from tests.fakes.params import PARAMS
 
 pytestmark = pytest.mark.integration
@@ -146,8 +148,8 @@ async def test_a_refused_ticket_frees_its_money_and_says_why_in_one_commit(
     database: Database, orders: PostgresOrders
 ) -> None:
     await reserve(database, TICKET.meta.id)
-    late = Facts(now=TICKET.expires_at.replace(hour=19), calendar=FACTS.calendar, clock_skew_s=None)
-    refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
+    late = replace(FACTS, now=TICKET.expires_at.replace(hour=19), clock_skew_s=None)
+    refusal = check(TICKET, late, LIMITS)
 
     await orders.begin(TICKET, await as_of(orders), lambda _book: STEPS.begin(TICKET, late, refusal))
 
@@ -224,8 +226,8 @@ async def test_the_relay_publishes_everything_once_in_order(
 async def test_every_decision_leaves_the_outbox_after_evidence_that_decides_it_again(
     database: Database, orders: PostgresOrders
 ) -> None:
-    late = Facts(now=TICKET.expires_at, calendar=FACTS.calendar, clock_skew_s=0.25)
-    refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
+    late = replace(FACTS, now=TICKET.expires_at, clock_skew_s=0.25)
+    refusal = check(TICKET, late, LIMITS)
     await begin(orders)
     await known(orders, TICKET, lambda order: STEPS.doubt(order, "time-out", NOW))
     await known(orders, TICKET, lambda order: STEPS.send_again(order, FACTS, None))
@@ -336,8 +338,8 @@ async def test_a_rejection_is_said_once_even_if_an_order_ends_so_twice(
     broker = FakeBroker(FixedClock())
     accepted = broker.accept(request_of(TICKET))
     rejected = broker.end(request_of(TICKET).client_order_id, S.REJECTED)
-    late = Facts(now=TICKET.expires_at.replace(hour=19), calendar=FACTS.calendar, clock_skew_s=None)
-    refusal = check(TICKET, late, Limits(expiry_day_cutoff_min=60, clock_skew_s_max=2))
+    late = replace(FACTS, now=TICKET.expires_at.replace(hour=19), clock_skew_s=None)
+    refusal = check(TICKET, late, LIMITS)
     assert refusal is not None
 
     await known(orders, TICKET, lambda order: STEPS.refuse(order, refusal, NOW))

@@ -30,6 +30,8 @@ from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
+from tests.fakes.params import widened_params_file
+from tests.fakes.venue_accounts import account_at
 
 #: Each kill costs the group its session time-out, and a busy machine more.
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -86,6 +88,7 @@ async def outside(
             "APCA_API_BASE_URL": venue.url,
             "APCA_API_DATA_URL": venue.url,
             "DISPATCH_EXECUTOR_SWEEP_S": "1",
+            "DISPATCH_PARAMS_FILE": str(widened_params_file(tmp_path)),
         },
         venue,
         tmp_path,
@@ -133,6 +136,7 @@ def some_tickets(venue: VenueThread) -> list[Ticket]:
     return [
         a_ticket(
             f"signal-{n}",
+            account=account_at(venue),
             legs=(a_leg(occ_symbol=spy(520, NEXT_FRIDAY)),),
             idea=an_idea(UNDERLYINGS[n % len(UNDERLYINGS)], expires_at=end),
             expires_at=end,

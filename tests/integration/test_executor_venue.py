@@ -23,7 +23,6 @@ from kernel.adapters.request_buckets import shared_governor
 from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.domain.errors import VenueUnavailable
 from kernel.runtime.clock import VenueClock
-from kernel.runtime.settings import PROJECT_ROOT
 from kernel.testing.builders import a_leg, a_ticket, an_idea
 from services.executor.core.orders import client_order_id_of, request_of
 from services.executor.settings import ExecutorSettings
@@ -33,6 +32,8 @@ from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
+from tests.fakes.params import widened_params_file
+from tests.fakes.venue_accounts import account_at
 
 pytestmark = pytest.mark.integration
 S = OrderStatus
@@ -56,7 +57,7 @@ def venue(market: FakeMarket) -> Iterator[VenueThread]:
 
 @pytest.fixture
 def params_file(tmp_path: Path) -> Path:
-    params = json.loads((PROJECT_ROOT / "config" / "trading_params.json").read_text())
+    params = json.loads(widened_params_file(tmp_path).read_text())
     params["executor"]["lookup_settle_s"] = SETTLE_S
     file = tmp_path / "params.json"
     file.write_text(json.dumps(params))
@@ -96,6 +97,7 @@ def ticket_for(venue: VenueThread, cause: str = "signal-1", life_s: float = 300,
     """A ticket for four SPY calls at 2.50, good from the venue's present on."""
     end = venue.desk.clock.now() + timedelta(seconds=life_s)
     defaults: dict[str, Any] = {
+        "account": account_at(venue),
         "legs": (a_leg(occ_symbol=spy(520, NEXT_FRIDAY)),),
         "idea": an_idea(expires_at=end),
         "expires_at": end,
@@ -226,7 +228,7 @@ async def test_the_rate_limit_ends_with_one_order_and_no_doubt(
 async def test_five_executors_place_a_burst_of_tickets_without_one_429_whoever_reads_beside_them(
     market: FakeMarket, settings: ExecutorSettings
 ) -> None:
-    limited = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.MID, rate_limit=100)
+    limited = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.MID, rate_limit=200)
     with VenueThread(market, limited) as venue:
         mine = settings.model_copy(update={"apca_api_base_url": venue.url, "apca_api_data_url": venue.url})
         tickets = [ticket_for(venue, f"signal-{n}") for n in range(20)]
@@ -313,10 +315,21 @@ async def test_two_executors_on_one_ticket_place_one_order(
     assert accepted(venue) == one_order(ticket)
 
 
-async def test_a_ticket_the_account_cannot_pay_ends_in_the_venues_reason(
+async def test_an_order_a_hundred_times_too_large_never_leaves(
     venue: VenueThread, executor: Executor, database: Database
 ) -> None:
     ticket = ticket_for(venue, contracts=1000, max_contracts=1000)
+
+    await executor.deliver(ticket)
+
+    assert posts(venue) == 0
+    assert await statuses(database, ticket) == [S.REJECTED]
+
+
+async def test_a_ticket_the_venue_refuses_ends_in_its_reason(
+    venue: VenueThread, executor: Executor, database: Database
+) -> None:
+    ticket = ticket_for(venue, limit_price=Decimal("2.505"))
 
     await executor.deliver(ticket)
 
@@ -325,7 +338,7 @@ async def test_a_ticket_the_account_cannot_pay_ends_in_the_venues_reason(
     async with database.transaction() as connection:
         cursor = await connection.execute("SELECT reason FROM dispatch_orders")
         (reason,) = await cursor.fetchone() or ("",)
-    assert "insufficient options buying power" in reason
+    assert "sub-penny" in reason
 
 
 async def test_an_expired_ticket_is_never_sent(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, THIS_FRIDAY, FakeMarket, at_eastern, spy
+from tests.fakes.params import widened_params_file
+from tests.fakes.venue_accounts import account_at
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 CALL = spy(520, NEXT_FRIDAY)
@@ -45,13 +48,14 @@ def venue(market: FakeMarket) -> Iterator[VenueThread]:
 
 
 @pytest.fixture
-def settings(venue: VenueThread, database_url: str) -> ExecutorSettings:
+def settings(venue: VenueThread, database_url: str, tmp_path: Path) -> ExecutorSettings:
     migrate(database_url)
     return ExecutorSettings.from_env(
         {
             "DATABASE_URL": database_url,
             "APCA_API_BASE_URL": venue.url,
             "APCA_API_DATA_URL": venue.url,
+            "DISPATCH_PARAMS_FILE": str(widened_params_file(tmp_path)),
             "DISPATCH_EXECUTOR_SWEEP_S": "0.2",
             "DISPATCH_EXECUTOR_RECONCILE_S": "0.3",
         }
@@ -136,7 +140,12 @@ def ticket_for(venue: VenueThread, cause: str = "signal-1", **values: Any) -> Ti
     """A ticket for four SPY calls at 2.50, good from the venue's present on."""
     end = venue.desk.clock.now() + timedelta(minutes=5)
     return a_ticket(
-        cause, legs=(a_leg(occ_symbol=CALL),), idea=an_idea(expires_at=end), expires_at=end, **values
+        cause,
+        account=account_at(venue),
+        legs=(a_leg(occ_symbol=CALL),),
+        idea=an_idea(expires_at=end),
+        expires_at=end,
+        **values,
     )
 
 

@@ -27,7 +27,8 @@ from services.executor.core.orders import request_of
 from services.executor.core.steps import Steps
 from services.executor.core.venue_reports import VenueReport
 from services.executor.stage import ExecutorStage
-from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeSessions, Outcome
+from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, Outcome
+from tests.fakes.executor_facts import facts_at
 from tests.fakes.params import PARAMS
 
 S = OrderStatus
@@ -205,9 +206,8 @@ async def _deliver_until_done(broker: FakeBroker, orders: FakeOrders, clock: Fix
         stage = ExecutorStage(
             broker=broker,
             orders=orders,
-            sessions=FakeSessions(),
+            facts=facts_at(clock),
             clock=clock,
-            clock_skew_s=None,
             pause=FakePause(),
             params=PARAMS,
             steps=Steps(Origin("executor", "test", "test")),

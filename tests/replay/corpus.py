@@ -20,16 +20,14 @@ from dispatch.replay.choosing import stages_named
 from dispatch.replay.deciding import replay_of
 from dispatch.replay.overrides import with_overrides
 from dispatch.replay.span import Span
-from kernel.contracts.messages import Signal, Ticket
+from kernel.contracts.messages import Signal
 from kernel.contracts.parts import Side
-from kernel.contracts.topics import SELECTIONS, SIGNALS, TICKETS
+from kernel.contracts.topics import SELECTIONS, SIGNALS
 from kernel.domain.options import Direction, Right, Strategy
 from kernel.domain.params import TradingParams
-from kernel.testing.builders import NOW, a_leg, a_selection, a_signal, a_ticket, an_idea
-from services.executor.core.steps import topic_of
+from kernel.testing.builders import NOW, a_leg, a_selection, a_signal, an_idea
 from services.selector.core.chain import Chain
 from tests.fakes.chains import TODAY, Row, an_account_at_the_venue
-from tests.fakes.executor_desk import Desk as OrderDesk
 from tests.fakes.memory_log import MemoryLog
 from tests.fakes.params import PARAMS
 from tests.fakes.pipeline import RecordedPipeline
@@ -38,6 +36,7 @@ from tests.fakes.signals_desk import Desk as AlertDesk
 from tests.fakes.signals_desk import Scene, an_alert
 from tests.fakes.signals_market import a_breakout_day, a_pullback_history
 from tests.fakes.sizer import account_answer
+from tests.replay.gate_cases import allow_list, gates, gates_of_price, gates_of_stake, gates_of_standing
 
 FOLDER = Path(__file__).parent
 GOOD = Row()
@@ -275,42 +274,6 @@ async def signals_given(log: MemoryLog, params: TradingParams) -> None:
     log.write(SIGNALS, a_signal("an operator's wish"))
 
 
-async def gates(log: MemoryLog, params: TradingParams) -> None:
-    del params
-    end = NOW + timedelta(days=7)
-    week = {
-        "legs": (a_leg(occ_symbol="SPY260612C00520000"),),
-        "expires_at": end,
-        "idea": an_idea(expires_at=end),
-    }
-
-    async def deliver(
-        number: int, *, after: timedelta = timedelta(), skew_s: float | None = None, **ticket: Any
-    ) -> None:
-        desk, given = OrderDesk(), a_ticket(f"signal {number}", **(week | ticket))
-        desk.clock.advance(after)
-        desk.skew_s = skew_s
-        await desk.deliver(given)
-        _keep(log, desk, given)
-
-    await deliver(1)
-    await deliver(2, legs=(a_leg(side=Side.SELL),))
-    await deliver(3, limit_price=Decimal("2.52"))
-    await deliver(4, contracts=11)
-    await deliver(5, skew_s=-2.000001)
-    await deliver(6, skew_s=2.0)
-    await deliver(7, expires_at=NOW + timedelta(minutes=2), after=timedelta(minutes=2))
-    await deliver(8, after=timedelta(days=1))
-    await deliver(9, legs=(a_leg(),), after=timedelta(hours=4.5))
-
-
-def _keep(log: MemoryLog, desk: OrderDesk, ticket: Ticket) -> None:
-    log.write(TICKETS, ticket)
-    for step in desk.orders.steps:
-        for message in step.messages:
-            log.write(topic_of(message), message)
-
-
 CASES: dict[str, Made] = {
     "chain-with-every-reason": Made(
         "one contract for every reason against one, and what is left is bought; again in the last hour of the session",
@@ -372,7 +335,20 @@ CASES: dict[str, Made] = {
         "prices between the ticks, and their limits and ceilings", "selector..sizer", odd_prices
     ),
     "signals": Made("alerts, both setups of the scanner, an operator's wish", "signals", signals_given),
-    "executor-gates": Made("an order that is sent, and each no of the gates", "executor", gates),
+    "executor-gates": Made("orders that are sent, and each no of ticket, clock and hours", "executor", gates),
+    "executor-gates-of-price": Made("each no of quote, price and account", "executor", gates_of_price),
+    "executor-gates-of-stake": Made(
+        "each no of what is at stake, and of what came before", "executor", gates_of_stake
+    ),
+    "executor-gates-of-standing": Made(
+        "each no of switch, readiness and losses", "executor", gates_of_standing
+    ),
+    "executor-allow-list": Made(
+        "an underlying that may be traded, and one that may not",
+        "executor",
+        allow_list,
+        ('executor.gates.underlyings=["QQQ"]',),
+    ),
 }
 
 

@@ -16,7 +16,6 @@ from dispatch.replay.report.telling import to_document
 from dispatch.replay.results import StageResult
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import RejectionCode
-from services.executor.core.switching import BREAKERS
 from services.selector.core.ranking import Ranking
 from services.selector.core.validation import ContractReason
 from tests.architecture.reference_pages import sources
@@ -24,12 +23,14 @@ from tests.replay.corpus import CASES
 
 FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*.json"))
-LARGEST_BYTES, ALL_BYTES = 150_000, 1_000_000
-#: Said by the venue or by nobody; no decision of a stage.
-NOT_DECIDED = {("executor", RejectionCode.VENUE_REJECTED)}
-#: Said at the moment of sending, by the switch and at the wire; and the breakers, which trip the switch.
-NOT_DECIDED |= {
-    ("executor", code) for code in (RejectionCode.TRADING_HALTED, RejectionCode.REDUCING_ONLY, *BREAKERS)
+LARGEST_BYTES, ALL_BYTES = 150_000, 1_400_000
+#: Said by the venue or by nobody; no decision of a stage on a ticket from the log.
+NOT_DECIDED = {
+    ("executor", RejectionCode.VENUE_REJECTED),
+    # Said at the wire, and by the reason of the switch.
+    ("executor", RejectionCode.ORDERS_ABOVE_DECISIONS),
+    # No such ticket can be written: the contract has no price of zero.
+    ("executor", RejectionCode.LIMIT_NOT_POSITIVE),
 }
 #: The chain is asked for what has not expired, and nothing is judged after the close.
 NEVER_MET = {ContractReason.EXPIRED}
@@ -152,6 +153,10 @@ CHANGES = {
     "signals.opening_range_atr_target=2.1": "signals",
     "signals.pullback_atr_stop=1.6": "signals",
     "executor.clock_skew_s_max=1.999": "executor-gates",
+    "executor.gates.quote_age_s_max=420.01": "executor-gates-of-price",
+    "executor.gates.day_premium_usd_max=20000.01": "executor-gates-of-stake",
+    "executor.gates.daily_loss_pct_max=10.01": "executor-gates-of-standing",
+    "executor.gates.underlyings=[]": "executor-allow-list",
 }
 
 

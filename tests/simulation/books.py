@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from kernel.contracts.messages import OrderStatus, RejectionCode, Ticket
 from kernel.domain.calendar import market_day
+from kernel.domain.money import usd_per_contract
 from services.executor.core.order_life import Order
 from services.executor.core.orders import client_order_id_of
 from services.executor.core.risk_book import AsOf, LiveOrder, RiskBook, committed_usd
@@ -21,10 +22,14 @@ def book_of(tables: Tables, ticket: Ticket, as_of: AsOf, now: datetime) -> RiskB
     others = [order for order in tables.orders.values() if order.client_order_id != own]
     live = [_live(order, tables.ledger[order.client_order_id], as_of.books) for order in others]
     high_usd, high_at = tables.equity_high or (None, None)
+    stored = tables.orders.get(own)
+    own_usd = (
+        Decimal(0) if stored is None else stored.ticket.contracts * usd_per_contract(ticket.price_ceiling)
+    )
     return RiskBook(
         orders=tuple(order for order in live if order is not None),
-        day_premium_usd=tables.day_premiums_usd.get(market_day(as_of.market), Decimal(0)),
-        begun_last_minute=traffic(tables, now),
+        day_premium_usd=tables.day_premiums_usd.get(market_day(as_of.market), Decimal(0)) - own_usd,
+        begun_last_minute=traffic(tables, now, own),
         rejected_at=_rejects(tables),
         same_order_at=_same_order_at(tables, ticket, others),
         equity_high_usd=high_usd,
@@ -33,9 +38,9 @@ def book_of(tables: Tables, ticket: Ticket, as_of: AsOf, now: datetime) -> RiskB
     )
 
 
-def traffic(tables: Tables, now: datetime) -> int:
-    """Return how many tickets were taken up in the last minute, and delivered once more."""
-    begun = [rows[0].at for rows in tables.ledger.values() if rows]
+def traffic(tables: Tables, now: datetime, own: str | None = None) -> int:
+    """Return how many tickets were taken up in the last minute, and delivered once more; without the order `own`."""
+    begun = [rows[0].at for order_id, rows in tables.ledger.items() if rows and order_id != own]
     return sum(at > now - _MINUTE for at in (*begun, *tables.redeliveries))
 
 
@@ -61,7 +66,7 @@ def _live(order: Order, rows: list[LedgerRow], since: datetime) -> LiveOrder | N
         occ_symbol=order.ticket.legs[0].occ_symbol,
         contracts=counted - filled,
         price_ceiling=order.ticket.price_ceiling,
-        at_venue=any(o.status in _AT_VENUE for o in seen),
+        at_venue=bool(seen) and seen[-1].status in _AT_VENUE,
     )
 
 

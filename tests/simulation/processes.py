@@ -10,12 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.contracts.codec import Codec
+from kernel.contracts.messages import Ticket
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import DEFAULT_PREFIX, SELECTIONS, SIGNALS, TICKETS, Topic
+from kernel.domain.calendar import market_day
 from kernel.domain.errors import TransientError
 from kernel.domain.params import TradingParams
 from kernel.runtime.health import Health
@@ -27,7 +30,9 @@ from services.executor.adapters.alpaca_broker import AlpacaBroker
 from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.wire_guard import WireGuard
 from services.executor.app import _all_of, _may_walk
+from services.executor.core.facts import Facts
 from services.executor.core.steps import Steps
+from services.executor.ports import FactsOf
 from services.executor.stage import ExecutorStage
 from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
@@ -36,6 +41,7 @@ from services.selector.stage import SelectorStage
 from services.signals.app import RELAY_EVERY_S
 from services.signals.stage import AlertDesk
 from services.sizer.stage import SizerStage
+from tests.fakes.executor_facts import a_quote, account_facts, some_facts
 from tests.fakes.sizer import ACCOUNT_ID
 from tests.simulation.clients import ModelConsumer, ModelProducer, ModelPublisher
 from tests.simulation.database import ModelDatabase
@@ -220,9 +226,8 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
     stage = ExecutorStage(
         broker=broker,
         orders=orders,
-        sessions=ModelCalendars(),
+        facts=_facts(gateway, lambda: outside.skews_s.get(machine, 0.0)),
         clock=gateway.clock,
-        clock_skew_s=lambda: outside.skews_s.get(machine, 0.0),
         pause=asyncio.sleep,
         params=outside.params,
         steps=steps,
@@ -256,6 +261,23 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         consumes=TICKETS,
         stage=stage,
     )
+
+
+def _facts(gateway: ModelGateway, skew_s: Callable[[], float]) -> FactsOf:
+    """Return facts on which only the clocks and the book decide; the prices are the ticket's own."""
+
+    async def facts(ticket: Ticket) -> Facts:
+        now, leg = gateway.clock.now(), ticket.legs[0]
+        return some_facts(
+            now=now,
+            calendar=await ModelCalendars().around(market_day(now)),
+            clock_skew_s=skew_s(),
+            account=account_facts(account_id=ACCOUNT_ID, options_buying_power_usd=Decimal(10**9)),
+            quote=a_quote(bid=leg.bid, ask=leg.ask, quoted_at=now),
+            book=None,
+        )
+
+    return facts
 
 
 class _MarketTime:

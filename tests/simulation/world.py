@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from dispatch.demo.limits import widened
 from kernel.contracts.topics import DEFAULT_PREFIX
 from kernel.domain.control import ControlState, resumed, tightened
 from kernel.domain.errors import DatabaseUnavailable, TradingError
@@ -40,7 +41,7 @@ _UNDERLYINGS = ("SPY", "QQQ", "IWM", "DIA", "GLD", "NONE")
 
 def _params() -> TradingParams:
     """Return the parameters of record with tickets of a short life and quick walks: all of it happens within a run."""
-    document = PARAMS.model_dump(mode="json")
+    document = widened(PARAMS.model_dump(mode="json"))
     document["sizer"]["ticket_ttl_s"] = 30
     document["executor"] |= {"walk_steps": 3, "walk_step_s": 3.0, "walk_rest_s": 6.0}
     return TradingParams.model_validate(document)

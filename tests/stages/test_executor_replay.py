@@ -114,18 +114,6 @@ async def test_every_gates_no_is_said_again_with_its_figures(desk: Desk, no: No)
     await assert_decided_the_same(desk, no.ticket)
 
 
-def test_there_is_a_case_for_every_gate() -> None:
-    assert {no.code for no in NOS} == {
-        C.STRUCTURE_NOT_AVAILABLE,
-        C.LIMIT_ABOVE_CEILING,
-        C.CONTRACTS_ABOVE_MAXIMUM,
-        C.CLOCK_SKEW,
-        C.TICKET_EXPIRED,
-        C.MARKET_CLOSED,
-        C.EXPIRY_DAY_CUTOFF,
-    }
-
-
 PLANS = {
     "sent again": [Outcome.STAY_SILENT],
     "sent again twice": [Outcome.STAY_SILENT, Outcome.STAY_SILENT],

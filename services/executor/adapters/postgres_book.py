@@ -92,7 +92,7 @@ async def raise_equity_high(connection: Connection, account_id: str, equity_usd:
 
 async def count_redelivery(connection: Connection, ticket: Ticket) -> int:
     """Count a delivery beyond the first as traffic; returns the traffic of the last minute."""
-    account = {"account_id": ticket.account.account_id}
+    account = {"account_id": ticket.account.account_id, "own": None}
     await connection.execute(_COUNT_REDELIVERY, {**account, "ticket_id": ticket.meta.id})
     await connection.execute(_FORGET_REDELIVERIES, account)
     (traffic,) = await _one(await connection.execute(_TRAFFIC, account))
@@ -131,7 +131,8 @@ _LIVE_ORDERS = """
         JOIN dispatch_executions e ON e.client_order_id = o.client_order_id AND e.sequence = 1
         LEFT JOIN LATERAL (
             SELECT max(s.filled_contracts) AS filled,
-                bool_or(s.status IN ('ACKNOWLEDGED', 'PARTIALLY_FILLED', 'FILLED')) AS at_venue
+                (array_agg(s.status ORDER BY s.sequence DESC))[1]
+                    IN ('ACKNOWLEDGED', 'PARTIALLY_FILLED', 'FILLED') AS at_venue
             FROM dispatch_executions s
             WHERE s.client_order_id = o.client_order_id AND s.simulated_ts <= %(since)s
         ) AS seen ON true
@@ -143,14 +144,17 @@ _LIVE_ORDERS = """
 _TRAFFIC = """
     SELECT
         (SELECT count(*) FROM dispatch_executions
-         WHERE simulated_ts > now() - interval '1 minute' AND sequence = 1 AND account_id = %(account_id)s)
+         WHERE simulated_ts > now() - interval '1 minute' AND sequence = 1 AND account_id = %(account_id)s
+             AND client_order_id IS DISTINCT FROM %(own)s)
         + (SELECT count(*) FROM dispatch_redeliveries
            WHERE at > now() - interval '1 minute' AND account_id = %(account_id)s)
 """
 _SUMS = """
     SELECT
         (SELECT premium_usd FROM dispatch_day_premiums
-         WHERE account_id = %(account_id)s AND market_day = %(market_day)s),
+         WHERE account_id = %(account_id)s AND market_day = %(market_day)s)
+            - coalesce((SELECT contracts * price_ceiling * 100 FROM dispatch_orders
+                        WHERE client_order_id = %(own)s AND market_day = %(market_day)s), 0),
         (SELECT max(market_ts) FROM dispatch_executions
          WHERE account_id = %(account_id)s AND occ_symbol = %(occ_symbol)s AND sequence = 1 AND status = 'SENDING'
              AND action = %(action)s AND client_order_id <> %(own)s),

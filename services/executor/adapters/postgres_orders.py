@@ -19,7 +19,7 @@ from kernel.adapters.control import change_switch
 from kernel.adapters.postgres import Connection, Database
 from kernel.adapters.reservations import mark_at_venue, release
 from kernel.contracts.codec import Codec
-from kernel.contracts.messages import Evidence, Execution, Rejection, Ticket
+from kernel.contracts.messages import Evidence, Execution, Rejection, RejectionCode, Ticket
 from kernel.domain.control import Switch, tightened
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.runtime.logging import get_logger, story
@@ -44,6 +44,7 @@ from services.executor.adapters.rows import (
     order_row,
     state_row,
 )
+from services.executor.core.gates import GATES
 from services.executor.core.order_life import Order, requests_begun
 from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf
@@ -52,6 +53,9 @@ from services.executor.core.switching import Tripped, tripped_by
 from services.executor.ports import Arrival, Decide, Held, Judge, Open
 
 _log = get_logger()
+REFUSALS = Counter("dispatch_order_refusals_total", "Orders refused, by code.", ["code"])
+for _gate in GATES:  # a gate that never said no counts zero, rather than not at all
+    REFUSALS.labels(_gate.code.value)
 STEPS_WRITTEN = Counter("dispatch_order_steps_total", "Steps of orders written to the ledger.", ["status"])
 
 
@@ -106,7 +110,7 @@ class PostgresOrders:
                 row = await _lock(connection, step.order.client_order_id)
                 assert row is not None, "the insert has just met it"
                 return Held(await self._same(connection, row, ticket), written=False)
-        return self._told(_Written(None, step.order))
+        return self._told(_Written(None, step.order, step.code))
 
     async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
         """Lock the account and the order, decide, write; see the port."""
@@ -170,9 +174,10 @@ class PostgresOrders:
     async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> "_Written":
         order = await self._whole(connection, row)
         step = decide(order)
-        if step is not None:
-            await self._update(connection, order, step)
-        return _Written(order, order if step is None else step.order)
+        if step is None:
+            return _Written(order, order)
+        await self._update(connection, order, step)
+        return _Written(order, step.order, step.code)
 
     async def _update(self, connection: Connection, before: Order, step: Step) -> None:
         async with connection.pipeline():  # one round trip for all of them
@@ -215,6 +220,8 @@ class PostgresOrders:
             return Held(done.after, written=False)
         for request in requests_begun(done.before, done.after):
             self._permit(request)
+        if done.code is not None:
+            REFUSALS.labels(done.code.value).inc()
         self._tell(done.after)
         return Held(done.after, written=True)
 
@@ -235,10 +242,14 @@ class PostgresOrders:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """An order before a call (None: there was none) and after it; the same object where nothing was written."""
+    """An order before a call (None: there was none) and after it; the same object where nothing was written.
+
+    `code` is why it was refused, if it was.
+    """
 
     before: Order | None
     after: Order
+    code: RejectionCode | None = None
 
 
 async def _trip(connection: Connection, tripped: Tripped) -> None:

@@ -26,7 +26,10 @@ from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS, Topic
 from kernel.domain.money import CONTRACT_MULTIPLIER
 from services.executor.core.attempts import request_of_attempt
 from services.executor.core.evidence import evidence_of
-from services.executor.core.gates import Facts, Refusal, is_expired
+from services.executor.core.facts import Facts
+from services.executor.core.gates import Refusal, is_expired
+from services.executor.core.gates.gate import equity_usd, positive
+from services.executor.core.gates.traffic import counted_high
 from services.executor.core.order_life import (
     UNANSWERED,
     WORKING,
@@ -150,7 +153,11 @@ class Steps:
         else:
             step = self.refuse(order, refusal, facts.now)
         meta = self._origin.meta(order.ticket.meta, f"evidence-{step.order.sequence}", facts.now)
-        return replace(step, messages=(evidence_of(meta, order, facts), *step.messages))
+        return replace(
+            step,
+            messages=(evidence_of(meta, order, facts), *step.messages),
+            equity_high_usd=_new_high(facts),
+        )
 
     def _step(self, order: Order, now: datetime, refusal: Refusal | None = None) -> Step:
         execution = self._execution(order, now)
@@ -220,6 +227,17 @@ def slippage_of(order: Order) -> Decimal | None:
     if order.ticket.legs[0].side is Side.SELL and len(order.ticket.legs) == 1:
         price, mid = None if price is None else -price, -mid
     return slippage_usd(price, mid, order.filled_contracts)
+
+
+def _new_high(facts: Facts) -> Decimal | None:
+    """Return the account's equity if a decision never saw it higher."""
+    equity = equity_usd(facts.account)
+    if equity is None or facts.book is None:
+        return None
+    high = counted_high(facts.book)
+    if high is None:
+        return equity
+    return equity if positive(high) and equity > high else None
 
 
 def _refusal_of(order: Order) -> Refusal | None:

@@ -31,6 +31,8 @@ from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.chaos.matrix.cells import Cell
 from tests.fakes.market import NEXT_FRIDAY, STRIKES, FakeMarket, spy
+from tests.fakes.params import widened_params_file
+from tests.fakes.venue_accounts import account_at
 
 #: How long an unanswered order is looked for, seconds: short, so that the matrix is.
 SETTLE_S = 0.6
@@ -127,6 +129,7 @@ class World:
         end = self.venue.desk.clock.now() + timedelta(minutes=30)
         return a_ticket(
             f"{self.prefix}{cell}",
+            account=account_at(self.venue),
             legs=(a_leg(occ_symbol=spy(STRIKES[next(_numbers) % len(STRIKES)], NEXT_FRIDAY)),),
             idea=an_idea(expires_at=end),
             expires_at=end,
@@ -196,7 +199,7 @@ def _environ(servers: Servers, venue: VenueThread, folder: Path, deadline_s: flo
 
 
 def _params(folder: Path) -> Path:
-    params = json.loads((PROJECT_ROOT / "config" / "trading_params.json").read_text())
+    params = json.loads(widened_params_file(folder).read_text())
     params["executor"] |= {"lookup_attempts": 3, "lookup_settle_s": SETTLE_S}
     file = folder / "params.json"
     file.write_text(json.dumps(params))

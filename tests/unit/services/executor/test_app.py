@@ -78,8 +78,8 @@ def test_a_refusal_does_not_repeat_what_may_be_a_secret() -> None:
 def test_only_the_real_venues_clock_is_measured_against_ours() -> None:
     real, simulated = build(settings(PAPER)), build(settings("http://127.0.0.1:1"))
 
-    assert real.stage._clock_skew_s is not None
-    assert simulated.stage._clock_skew_s is None
+    assert real.stage._facts.__self__._clock_skew_s is not None
+    assert simulated.stage._facts.__self__._clock_skew_s is None
 
 
 def test_a_sweep_interval_that_is_none_is_a_settings_error() -> None:
