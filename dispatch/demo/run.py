@@ -25,7 +25,7 @@ from kernel.stream.stage import Emission
 from services.signals.core.build import build_signal
 
 _SETTLED = frozenset({Fate.FILLED, Fate.ENDED_UNFILLED, Fate.REJECTED})
-#: An order that is not filled in this time rests; the demo goes on, and the ticket's expiry will end it.
+#: An order that is not filled in this time rests; the demo sends the next signal, and the order walks on meanwhile.
 _REST_S = 8.0
 
 
@@ -67,7 +67,7 @@ class DemoRun:
                 await self._send_all(venue, publisher, params, follower, intended_at)
                 watching.set()
                 await follower.until_accounted(set(intended_at), self.settle_s)
-                await follower.until_settled(set(intended_at), _REST_S)
+                await follower.until_settled(set(intended_at), _walk_s(params))
                 follower.show_working()
             finally:
                 following.cancel()
@@ -110,6 +110,11 @@ class DemoRun:
             setup="demo",
             now=now,
         )
+
+
+def _walk_s(params: TradingParams) -> float:
+    """Return how long the last orders may walk before the demo leaves them, at a clock that runs no faster than ours."""
+    return max(_REST_S, (params.executor.walk_steps + 0.5) * params.executor.walk_step_s)
 
 
 class _Schedule:

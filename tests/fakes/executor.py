@@ -58,7 +58,8 @@ _NOTHING_MADE: dict[Outcome, Answer] = {
 class FakeBroker:
     """A venue that makes one order per client order id. `plan` holds the outcomes of the next POSTs; then it accepts.
 
-    `finds_before_arrival` look-ups see a replacement on its way, while the order before works on.
+    `finds_before_arrival` look-ups see a replacement on its way, while the order before works on;
+    `finds_before_cancelled` a cancel on its way.
     `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `traded` counts what was filled in all.
     `trap(point)` may raise Crash.
     """
@@ -77,6 +78,8 @@ class FakeBroker:
     fills_before_cancel: int = 0
     fills_before_replace: int = 0
     finds_before_arrival: int = 0
+    finds_before_cancelled: int = 0
+    _cancelling: dict[str, int] = field(default_factory=dict)
     traded: int = 0
     _on_its_way: dict[str, tuple[str, int]] = field(default_factory=dict)
     trap: Callable[[str], None] = lambda _point: None
@@ -126,7 +129,10 @@ class FakeBroker:
         (order,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
         if self.fills_before_cancel:
             self.fill(order.client_order_id, self.fills_before_cancel)
-        if self.orders[order.client_order_id].status in WORKING:
+        if self.finds_before_cancelled and self.orders[order.client_order_id].status in WORKING:
+            self._put(self.orders[order.client_order_id], word="pending_cancel")
+            self._cancelling.setdefault(order.client_order_id, self.finds_before_cancelled)
+        elif self.orders[order.client_order_id].status in WORKING:
             self.end(order.client_order_id, OrderStatus.CANCELED)
             for new_id, (old_id, _) in list(self._on_its_way.items()):
                 if old_id == order.client_order_id:
@@ -197,6 +203,12 @@ class FakeBroker:
         )
 
     def _travel(self) -> None:
+        for order_id, finds in list(self._cancelling.items()):
+            self._cancelling[order_id] = finds - 1
+            if finds <= 1:
+                del self._cancelling[order_id]
+                if self.orders[order_id].status in WORKING:
+                    self.end(order_id, OrderStatus.CANCELED)
         for new_id, (old_id, finds) in list(self._on_its_way.items()):
             self._on_its_way[new_id] = (old_id, finds - 1)
             if finds <= 1:

@@ -70,11 +70,11 @@ class Referee(FakeBroker):
     st.lists(st.sampled_from(Outcome), max_size=8),
     st.lists(st.sampled_from(POINTS), max_size=6),
     st.lists(st.integers(0, 2), max_size=20),
-    st.tuples(st.integers(0, 7), st.integers(0, 9)),
+    st.tuples(st.integers(0, 7), st.integers(0, 9), st.integers(0, 9)),
     st.sets(st.integers(1, 125), max_size=12),
 )
 def test_any_run_of_answers_fills_and_crashes_has_one_attempt_alive_and_ends_settled(
-    plan: list[Outcome], crashes: list[str], fills: list[int], delays: tuple[int, int], looks: set[int]
+    plan: list[Outcome], crashes: list[str], fills: list[int], delays: tuple[int, int, int], looks: set[int]
 ) -> None:
     clock = FixedClock()
     broker, orders = Referee(clock), FakeOrders()
@@ -82,7 +82,8 @@ def test_any_run_of_answers_fills_and_crashes_has_one_attempt_alive_and_ends_set
     first = STEPS.report(advance(new_order(TICKET), S.SENDING), broker.accept(request_of(TICKET)), NOW)
     assert first is not None
     orders.orders[first.order.client_order_id] = first.order
-    broker.plan, broker.hidden, broker.finds_before_arrival = deque(plan), *delays
+    broker.plan = deque(plan)
+    broker.hidden, broker.finds_before_arrival, broker.finds_before_cancelled = delays
     left = list(crashes)
 
     def trap(here: str) -> None:
@@ -102,7 +103,7 @@ def test_any_run_of_answers_fills_and_crashes_has_one_attempt_alive_and_ends_set
     assert broker.traded <= CONTRACTS
     assert order.ended
     assert order.filled_contracts == broker.traded
-    assert not [o for o in broker.orders.values() if o.status in WORKING]
+    assert not [o for o in broker.orders.values() if o.status in WORKING and not o.waits]
     assert all(count == 1 for count in broker.accepted.values())
     assert all(
         Decimal("2.50") <= o.limit_price <= Decimal("2.60") for o in broker.orders.values() if o.limit_price

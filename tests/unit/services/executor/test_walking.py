@@ -257,10 +257,26 @@ async def test_a_replacement_on_its_way_counts_for_nothing_until_it_is_there(des
 
     assert [a.status for a in order.attempts] == [S.ACKNOWLEDGED, S.SENDING]
     desk.broker.finds_before_arrival = 1
-    while (order := await desk.at(11)).current.status is not S.ACKNOWLEDGED:
-        pass
+    for _ in range(40):
+        order = await desk.at(11)
     assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
     assert (desk.broker.posts, desk.broker.cancelled) == ([], [])
+
+
+async def test_nothing_is_sent_while_a_cancel_is_on_its_way(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.finds_before_cancelled = 8
+
+    await desk.at(10)
+
+    assert desk.broker.posts == []
+    assert desk.order.current.status is S.NEW
+
+    desk.broker.fill(desk.id(1), 2)
+    await desk.at(11)
+
+    assert [r.contracts for r in desk.broker.posts] == [1]
 
 
 async def test_an_order_that_fills_before_its_replacement_arrives_is_filled_once(desk: Desk) -> None:
@@ -347,6 +363,26 @@ async def test_a_replacement_that_comes_late_is_found_instead_of_sent_beside(des
 
     assert desk.broker.posts == []
     assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
+
+
+async def test_a_late_replacement_that_does_not_show_yet_is_awaited_and_nothing_sent_beside(
+    desk: Desk,
+) -> None:
+    desk.broker.plan = deque([Outcome.STAY_SILENT])
+    late = replace(request_of(TICKET), client_order_id=desk.id(2), limit_price=Decimal("2.52"))
+
+    def trap(point: str) -> None:
+        if point == "before the cancellation" and desk.id(2) not in desk.broker.orders:
+            desk.broker.replace_late(desk.id(1), late)
+            desk.broker.hidden_finds[desk.id(2)] = 3
+
+    desk.broker.trap = trap
+
+    for _ in range(6):
+        await desk.at(11)
+
+    assert desk.broker.posts == []
+    assert desk.order.current.status is S.ACKNOWLEDGED
 
 
 async def test_an_unanswered_next_attempt_is_looked_for_before_it_is_sent_again(desk: Desk) -> None:
