@@ -96,6 +96,10 @@ bench: setup ## the figures of performance as JSON
 chaos-matrix: setup ## the executor struck at every boundary in every way; writes docs/reliability/crash-matrix.md
 	$(BIN)/pytest tests/chaos/matrix --matrix-report docs/reliability/crash-matrix.md $(ARGS)
 
+.PHONY: planted-bugs
+planted-bugs: setup ## plant every kept bug into a copy and show that the tests see it (ARGS="random-id-per-retry")
+	$(PY) -m tests.chaos.planted.run $(ARGS)
+
 .PHONY: docs
 docs: setup ## write the generated reference pages and .env.example anew
 	$(PY) -m tests.architecture.reference_pages

@@ -17,6 +17,14 @@ _STATEMENT_TIMEOUT_MS = 10_000
 #: A process that stands still inside a transaction holds its locks: the server ends it, so that others can go on.
 #: Longer than any transaction of ours. The limit on idle time would not do: the server forgets it after a pipeline.
 _TRANSACTION_TIMEOUT_MS = 30_000
+#: A server whose packets no longer arrive is noticed within about ten seconds. Left to itself the kernel would wait for
+#: two hours, or a quarter of one, and with it whoever asked: a leader that nobody hears would believe that it leads.
+NOTICES_A_LOST_SERVER: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 _LOST = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -44,6 +52,7 @@ class Database:
                 "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}"
                 f" -c transaction_timeout={_TRANSACTION_TIMEOUT_MS} -c timezone=UTC",
                 "connect_timeout": 5,
+                **NOTICES_A_LOST_SERVER,
             },
         )
 

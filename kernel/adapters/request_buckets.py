@@ -12,6 +12,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import AsyncConnection
 
+from kernel.adapters.postgres import NOTICES_A_LOST_SERVER
 from kernel.adapters.rate_governor import RateGovernor
 from kernel.domain.errors import DatabaseUnavailable
 from kernel.domain.rate_limit import (
@@ -88,7 +89,11 @@ class RequestBuckets:
         try:
             if self._connection is None:
                 self._connection = await AsyncConnection.connect(
-                    self._database_url, autocommit=True, options=_SESSION, connect_timeout=_CONNECT_TIMEOUT_S
+                    self._database_url,
+                    autocommit=True,
+                    options=_SESSION,
+                    connect_timeout=_CONNECT_TIMEOUT_S,
+                    **NOTICES_A_LOST_SERVER,
                 )
             row = await (await self._connection.execute(statement, values)).fetchone()
             if row is None:

@@ -251,3 +251,12 @@ async def test_of_two_workers_recording_at_once_exactly_one_is_first(database_ur
             return await log.record(connection, "input", [Emission(TICKETS, a_ticket(cause))])
 
     assert sorted(await asyncio.gather(record("one"), record("other"))) == [False, True]
+
+
+async def test_a_server_whose_packets_are_lost_is_noticed_within_seconds(database_url: str) -> None:
+    """Packets cannot be lost here; what the operating system is told to do about it can be seen."""
+    async with Database(database_url) as database, database.transaction() as connection:
+        told = connection.info.get_parameters()
+
+    assert (told["keepalives_idle"], told["keepalives_interval"], told["keepalives_count"]) == ("5", "2", "3")
+    assert told["tcp_user_timeout"] == "10000"

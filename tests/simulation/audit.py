@@ -54,6 +54,7 @@ class Audit:
             *self._venue(),
             *self._money(),
             *self._stops(),
+            *self._limits(),
         ]
 
     def _of(self, topic: Topic[Any]) -> list[Any]:
@@ -131,6 +132,21 @@ class Audit:
         ids = [attempt_id_of(ticket.meta.id, number + 1) for number in range(len(order.attempts))]
         if ids != [attempt.client_order_id for attempt in order.attempts]:
             yield f"derived ids: the attempts of {order.client_order_id} have other ids than theirs"
+
+    def _limits(self) -> Iterator[str]:
+        """Whoever decided them, all orders together keep to the gates' limits."""
+        gates, equity = self._outside.params.executor.gates, self._outside.venue.cash
+        paid: Counter[str] = Counter()
+        for order in self._tables.orders.values():
+            filled, price = _fills(self._attempts_at_venue(order))
+            paid[order.ticket.idea.underlying] += filled * 100 * (price or 0)  # type: ignore[assignment]
+        for_one = min(gates.underlying_usd_max, gates.underlying_pct_max * equity / 100)
+        for_all = min(gates.day_premium_usd_max, gates.day_premium_pct_max * equity / 100)
+        for underlying, usd in paid.items():
+            if usd > for_one:
+                yield f"no order beyond limits: {usd} were paid on {underlying}, {for_one} are allowed"
+        if sum(paid.values()) > for_all:
+            yield f"no order beyond limits: {sum(paid.values())} were paid, {for_all} are allowed"
 
     def _attempts_at_venue(self, order: Order) -> list[VenueOrder]:
         orders = self._outside.venue.orders

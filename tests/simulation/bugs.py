@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kernel.adapters.control import Lease
-from kernel.contracts.messages import OrderStatus, RejectionCode
+from kernel.contracts.messages import OrderStatus, RejectionCode, Ticket
 from kernel.domain.errors import TransientError
 from kernel.domain.ids import derive_id
 from kernel.stream import handling
@@ -31,6 +31,7 @@ from services.executor.core.gates import Refusal
 from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
 from services.executor.core.reconciling.found import Swept
+from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.switching import refusal_by
 from services.executor.core.venue_reports import VenueReport
@@ -153,6 +154,10 @@ async def _looked_at_not_held(
     return await self._send(request, send, path, fields)
 
 
+def _empty_book(self: ModelOrders, ticket: Ticket, as_of: AsOf) -> RiskBook:
+    return RiskBook(switch=self._tables.switch)
+
+
 def _ids_by_chance() -> Any:
     numbers = count()
     return patch.object(
@@ -192,6 +197,7 @@ BUGS: dict[str, Callable[[], Any]] = {
     "the whole asked for again": partial(
         patch.object, Order, "unfilled_contracts", property(lambda order: order.ticket.contracts)
     ),
+    "a book that shows nobody else": partial(patch.object, ModelOrders, "_book", _empty_book),
     "money never given back": partial(patch.object, Step, "reservation", Reservation.KEEP),
 }
 

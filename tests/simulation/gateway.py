@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import Any
 
 from alpaca.common.exceptions import APIError
-from alpaca.data.requests import OptionLatestQuoteRequest
+from alpaca.data.requests import OptionLatestQuoteRequest, StockSnapshotRequest
 
 from kernel.adapters.alpaca import VenueRefused
 from kernel.domain.calendar import TradingCalendar
@@ -47,6 +47,9 @@ class ModelClient:
     def get_account(self) -> _Request:
         return "GET", "/account", {}
 
+    def get_stock_snapshot(self, request: StockSnapshotRequest) -> _Request:
+        return "GET", "/snapshot", {"symbol": request.symbol_or_symbols}
+
     def get_option_latest_quote(self, request: OptionLatestQuoteRequest) -> _Request:
         return "GET", "/quotes", {"symbol": request.symbol_or_symbols}
 
@@ -65,7 +68,7 @@ class ModelGateway:
     ) -> None:
         self.clock = VenueClock(monotonic=loop.time)
         self._before_trading = before_trading
-        self.trading = self.options = ModelClient()
+        self.trading = self.options = self.stocks = ModelClient()
         self._link = link
         self._venue = venue
 

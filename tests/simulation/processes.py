@@ -10,29 +10,27 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from kernel.adapters.alpaca_account import AlpacaAccount
 from kernel.contracts.codec import Codec
-from kernel.contracts.messages import Ticket
 from kernel.contracts.origin import Origin
 from kernel.contracts.topics import DEFAULT_PREFIX, SELECTIONS, SIGNALS, TICKETS, Topic
-from kernel.domain.calendar import market_day
 from kernel.domain.errors import TransientError
 from kernel.domain.params import TradingParams
 from kernel.runtime.health import Health
+from kernel.runtime.settings import PAPER_TRADING_URL
 from kernel.stream.consuming import Consumption
 from kernel.stream.handling import Handler
 from kernel.stream.retry import retry_in_place
 from kernel.stream.stage import Stage
 from services.executor.adapters.alpaca_broker import AlpacaBroker
+from services.executor.adapters.alpaca_facts import AlpacaAccounts, AlpacaPrices
 from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.wire_guard import WireGuard
-from services.executor.app import _all_of, _may_walk
-from services.executor.core.facts import Facts
+from services.executor.app import ReadinessOfSweep, _all_of, _may_walk
 from services.executor.core.steps import Steps
-from services.executor.ports import FactsOf
+from services.executor.gathering import Gathering
 from services.executor.stage import ExecutorStage
 from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
@@ -41,7 +39,6 @@ from services.selector.stage import SelectorStage
 from services.signals.app import RELAY_EVERY_S
 from services.signals.stage import AlertDesk
 from services.sizer.stage import SizerStage
-from tests.fakes.executor_facts import a_quote, account_facts, some_facts
 from tests.fakes.sizer import ACCOUNT_ID
 from tests.simulation.clients import ModelConsumer, ModelProducer, ModelPublisher
 from tests.simulation.database import ModelDatabase
@@ -223,10 +220,22 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
     )
     machine = life.name.partition("#")[0]
+    swept = ReadinessOfSweep()
+    gathering = Gathering(
+        accounts=AlpacaAccounts(gateway),  # type: ignore[arg-type]
+        prices=AlpacaPrices(gateway, "indicative", "iex"),  # type: ignore[arg-type]
+        sessions=ModelCalendars(),
+        readiness=swept,
+        clock=gateway.clock,
+        clock_skew_s=lambda: outside.skews_s.get(machine, 0.0),
+        venue_url=lambda: PAPER_TRADING_URL,
+        pause=asyncio.sleep,
+        params=outside.params,
+    )
     stage = ExecutorStage(
         broker=broker,
         orders=orders,
-        facts=_facts(gateway, lambda: outside.skews_s.get(machine, 0.0)),
+        facts=gathering.facts,
         clock=gateway.clock,
         pause=asyncio.sleep,
         params=outside.params,
@@ -246,6 +255,7 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
     async def start() -> None:
         await account.connect()
         await tracker.sweep()
+        swept.done = True
 
     return Parts(
         name="executor",
@@ -261,23 +271,6 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         consumes=TICKETS,
         stage=stage,
     )
-
-
-def _facts(gateway: ModelGateway, skew_s: Callable[[], float]) -> FactsOf:
-    """Return facts on which only the clocks and the book decide; the prices are the ticket's own."""
-
-    async def facts(ticket: Ticket) -> Facts:
-        now, leg = gateway.clock.now(), ticket.legs[0]
-        return some_facts(
-            now=now,
-            calendar=await ModelCalendars().around(market_day(now)),
-            clock_skew_s=skew_s(),
-            account=account_facts(account_id=ACCOUNT_ID, options_buying_power_usd=Decimal(10**9)),
-            quote=a_quote(bid=leg.bid, ask=leg.ask, quoted_at=now),
-            book=None,
-        )
-
-    return facts
 
 
 class _MarketTime:

@@ -130,7 +130,9 @@ class ModelVenue:
         last = path.rpartition("/")[2]
         routes: dict[tuple[str, str], Callable[[], Any]] = {
             ("GET", "clock"): lambda: {"timestamp": self.now().isoformat()},
-            ("GET", "account"): lambda: account_answer(plain(self.buying_power()), equity=plain(self.cash)),
+            ("GET", "account"): self._account,
+            ("GET", "positions"): self._positions,
+            ("GET", "snapshot"): lambda: {fields["symbol"]: {"latestTrade": {"p": 520.0}}},
             ("GET", "orders:by_client_order_id"): lambda: self._found(fields["client_order_id"]).document(),
             ("GET", "orders"): lambda: [o.document() for o in self.orders.values() if o.open],
             ("GET", "filled"): lambda: [o.client_order_id for o in self.orders.values() if o.filled],
@@ -143,6 +145,28 @@ class ModelVenue:
             return self._moody(fields, lambda: self._replace(last, fields))
         assert method == "DELETE", f"the model knows no {method} {path}"
         return self._cancel(last)
+
+    def _account(self) -> Any:
+        equity = plain(self.cash)  # what was bought counts at its cost
+        return account_answer(plain(self.buying_power()), equity=equity, last_equity=equity)
+
+    def _positions(self) -> Any:
+        """Return what the fills add up to; a replacement counts those of the order before."""
+        paid: dict[str, Decimal] = {}
+        for order in self.orders.values():
+            if order.filled and order.status != "replaced":
+                paid[order.symbol] = paid.get(order.symbol, Decimal(0)) + order.filled * 100 * (
+                    order.price or 0
+                )
+        return [
+            {
+                "symbol": symbol,
+                "asset_class": "us_option",
+                "cost_basis": plain(usd),
+                "market_value": plain(usd),
+            }
+            for symbol, usd in paid.items()
+        ]
 
     def buying_power(self) -> Decimal:
         """Return what is not paid or held."""

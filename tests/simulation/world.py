@@ -39,15 +39,16 @@ _STORMS = 0.15
 _UNDERLYINGS = ("SPY", "QQQ", "IWM", "DIA", "GLD", "NONE")
 
 
-def _params() -> TradingParams:
+def _params(change: Callable[[dict[str, Any]], dict[str, Any]]) -> TradingParams:
     """Return the parameters of record with tickets of a short life and quick walks: all of it happens within a run."""
-    document = widened(PARAMS.model_dump(mode="json"))
+    document = change(PARAMS.model_dump(mode="json"))
     document["sizer"]["ticket_ttl_s"] = 30
     document["executor"] |= {"walk_steps": 3, "walk_step_s": 3.0, "walk_rest_s": 6.0}
     return TradingParams.model_validate(document)
 
 
-PARAMETERS = _params()
+#: The limits of record, which a handful of signals meets; and such as let all through that the venue would take.
+PARAMETERS = (_params(lambda document: document), _params(widened))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class World:
         return Outside(
             loop=loop,
             trace=trace,
-            params=PARAMETERS,
+            params=rng.choice(PARAMETERS),
             log=ModelLog(loop, trace),
             database=ModelDatabase(loop, to_database),
             tables=Tables(),

@@ -13,6 +13,7 @@ from contextlib import suppress
 import psycopg
 from psycopg import AsyncConnection
 
+from kernel.adapters.postgres import NOTICES_A_LOST_SERVER
 from kernel.domain.errors import TransientError
 from kernel.runtime.logging import get_logger
 
@@ -46,7 +47,11 @@ class PostgresElection:
 
     async def _connect(self) -> AsyncConnection[tuple[object, ...]]:
         return await AsyncConnection.connect(
-            self._database_url, autocommit=True, options=_SESSION, connect_timeout=_CONNECT_TIMEOUT_S
+            self._database_url,
+            autocommit=True,
+            options=_SESSION,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            **NOTICES_A_LOST_SERVER,
         )
 
     async def _win(self, connection: AsyncConnection[tuple[object, ...]]) -> None:

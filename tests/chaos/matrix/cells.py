@@ -69,7 +69,7 @@ class Cell:
     way: Way
 
     def __str__(self) -> str:
-        return f"{self.boundary} × {self.outcome}"
+        return f"{self.boundary} - {self.outcome}"
 
 
 B, X = Boundary, Outcome

@@ -151,7 +151,8 @@ def _around_the_request(points: Failpoints) -> None:
 
 
 def _around_the_wire(points: Failpoints) -> None:
-    send, getresponse = requests.Session.send, urllib3.connection.HTTPConnection.getresponse
+    """Below everything of ours that looks at a request, and right above the socket."""
+    send, getresponse = requests.adapters.HTTPAdapter.send, urllib3.connection.HTTPConnection.getresponse
 
     @wraps(send)
     def struck(self: Any, request: Any, **kwargs: Any) -> Any:
@@ -169,7 +170,7 @@ def _around_the_wire(points: Failpoints) -> None:
             case Act.SLOW_ROAD:
                 request.url = f"{os.environ['EXECUTOR_SLOW_ROAD']}/v2/orders"
             case Act.SEND_TWICE:
-                send(self, request.copy(), **kwargs)
+                send(self, request, **kwargs).content  # noqa: B018 - read, so that its connection is free again
         return send(self, request, **kwargs)
 
     @wraps(getresponse)
@@ -177,7 +178,7 @@ def _around_the_wire(points: Failpoints) -> None:
         points.pass_by_in_thread(Boundary.AFTER_POST, getattr(_wire, "order", None))
         return getresponse(self)
 
-    requests.Session.send = struck  # type: ignore[method-assign]
+    requests.adapters.HTTPAdapter.send = struck  # type: ignore[method-assign]
     urllib3.connection.HTTPConnection.getresponse = held  # type: ignore[method-assign]
 
 
@@ -218,10 +219,10 @@ def _around_updates(points: Failpoints) -> None:
     listen = AlpacaTradeUpdates.listen
 
     @wraps(listen)
-    async def deaf(self: Any, on_order: Any, on_connect: Any) -> None:
+    async def deaf(self: Any, on_order: Any, on_connect: Any, *others: Any) -> None:
         on_connect()
         await points.until_let_go()
-        await listen(self, on_order, on_connect)
+        await listen(self, on_order, on_connect, *others)
 
     AlpacaTradeUpdates.listen = deaf  # type: ignore[method-assign]
 

@@ -144,11 +144,12 @@ _FAULTS = {
 
 
 def _held(word: Folder, road: str) -> dict[str, str]:
-    """Return what makes a process one under test; it must not sweep, for that brings held orders on."""
+    """Return what makes a process one under test; it must not compare, for that brings held orders on."""
     return {
         "EXECUTOR_FAILPOINTS": str(word.path),
         "EXECUTOR_SLOW_ROAD": road,
         "DISPATCH_EXECUTOR_SWEEP_S": "3600",
+        "DISPATCH_EXECUTOR_RECONCILE_S": "3600",
     }
 
 

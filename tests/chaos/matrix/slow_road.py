@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 
@@ -10,31 +10,38 @@ from urllib.parse import urlsplit
 async def slow_road(venue_url: str, delay_s: float) -> AsyncIterator[str]:
     """Yield an address that passes each request on `delay_s` after it came, whether or not its sender still waits."""
     venue = urlsplit(venue_url)
+    carried: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with _closing(writer):
+        task = asyncio.current_task()
+        assert task is not None
+        carried.add(task)
+        try:
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.readexactly(_length(head))
             await asyncio.sleep(delay_s)
-            answer, request = await asyncio.open_connection(venue.hostname, venue.port)
-            async with _closing(request):
-                request.write(head + body)
-                await answer.readuntil(b"\r\n\r\n")
+            await _pass_on(venue.hostname, venue.port, head + body)
+        finally:
+            writer.transport.abort()
 
     server = await asyncio.start_server(carry, "127.0.0.1", 0)
-    async with server:
+    try:
         host, port = server.sockets[0].getsockname()
         yield f"http://{host}:{port}"
-
-
-@asynccontextmanager
-async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    try:
-        yield
     finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        server.close()
+        for task in carried:
+            task.cancel()
+        await asyncio.gather(*carried, return_exceptions=True)
+
+
+async def _pass_on(host: str | None, port: int | None, request: bytes) -> None:
+    answer, venue = await asyncio.open_connection(host, port)
+    try:
+        venue.write(request)
+        await answer.readuntil(b"\r\n\r\n")
+    finally:
+        venue.transport.abort()
 
 
 def _length(head: bytes) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -25,14 +26,20 @@ def verdicts(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Mapping[Cell, Verdict]:
+    chosen = {item.callspec.params["cell"] for item in request.session.items if _judges_a_cell(item)}
+    lives = [life for life in all_lives() if chosen.intersection(life.cells)]
     started_s = time.perf_counter()
     with shared_servers(kafka_bootstrap, postgres_url) as servers:
-        found = asyncio.run(run_lives(servers, all_lives(), tmp_path_factory.mktemp("matrix")))
+        found = asyncio.run(run_lives(servers, lives, tmp_path_factory.mktemp("matrix")))
     report = request.config.getoption("--matrix-report", default=None)
     if report is not None:
         Path(report).parent.mkdir(parents=True, exist_ok=True)
         Path(report).write_text(page(found, time.perf_counter() - started_s))
     return {verdict.cell: verdict for verdict in found}
+
+
+def _judges_a_cell(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    return isinstance(item, pytest.Function) and item.path == Path(__file__)
 
 
 @pytest.mark.parametrize("cell", possible_cells(), ids=str)

@@ -152,6 +152,19 @@ async def test_silence_is_no_answer(venue: Script, broker: AlpacaBroker) -> None
     assert len(venue.asked) == 1
 
 
+async def test_an_answer_that_takes_longer_than_the_whole_deadline_is_no_answer(
+    broker: AlpacaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that drip in keep every single wait on the socket short."""
+
+    async def call(*_args: object, **_kwargs: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(broker._gateway, "call", call)
+
+    assert isinstance(await broker.submit(REQUEST), Unanswered)
+
+
 async def test_a_no_has_the_venues_code_and_reason(venue: Script, broker: AlpacaBroker) -> None:
     venue.say(403, {"code": 40310000, "message": "insufficient options buying power"})
 
