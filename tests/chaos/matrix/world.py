@@ -37,6 +37,8 @@ from tests.fakes.venue_accounts import account_at
 #: How long an unanswered order is looked for, seconds: short, so that the matrix is.
 SETTLE_S = 0.6
 _CONTRACTS = 1
+#: Calls at the money and out of it: below, the mid of every contract here would be under its intrinsic value.
+_STRIKES = tuple(strike for strike in STRIKES if strike >= 520)
 _EQUITY_USD = 1_000_000
 _numbers = itertools.count()
 
@@ -130,7 +132,7 @@ class World:
         return a_ticket(
             f"{self.prefix}{cell}",
             account=account_at(self.venue),
-            legs=(a_leg(occ_symbol=spy(STRIKES[next(_numbers) % len(STRIKES)], NEXT_FRIDAY)),),
+            legs=(a_leg(occ_symbol=spy(_STRIKES[next(_numbers) % len(_STRIKES)], NEXT_FRIDAY)),),
             idea=an_idea(expires_at=end),
             expires_at=end,
             contracts=_CONTRACTS,
