@@ -231,6 +231,8 @@ class OrderWalker:
         held = await self._record(order, ending)
         if held.order.ended:
             return held
+        if held.order.current.status is not OrderStatus.NEW:
+            return None  # another listener, for the moment that there are two, sends it
         late = await self._broker.find(order.current.client_order_id)
         if late is not None:
             return await self._arrive(held.order)

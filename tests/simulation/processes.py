@@ -28,7 +28,8 @@ from services.executor.adapters.alpaca_broker import AlpacaBroker
 from services.executor.adapters.alpaca_facts import AlpacaAccounts, AlpacaPrices
 from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.wire_guard import WireGuard
-from services.executor.app import ReadinessOfSweep, _all_of, _may_walk
+from services.executor.app import _all_of, _may_walk
+from services.executor.core.readiness import Readiness
 from services.executor.core.steps import Steps
 from services.executor.gathering import Gathering
 from services.executor.stage import ExecutorStage
@@ -220,7 +221,7 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
     )
     machine = life.name.partition("#")[0]
-    swept = ReadinessOfSweep()
+    swept = _ReadinessOfSweep()
     gathering = Gathering(
         accounts=AlpacaAccounts(gateway),  # type: ignore[arg-type]
         prices=AlpacaPrices(gateway, "indicative", "iex"),  # type: ignore[arg-type]
@@ -271,6 +272,16 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         consumes=TICKETS,
         stage=stage,
     )
+
+
+class _ReadinessOfSweep:
+    """Positions and cash are not simulated: our orders agree with the venue's once the sweep at the start is done."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    async def readiness(self) -> Readiness:
+        return Readiness(stream_ready=self.done, reconciled=self.done)
 
 
 class _MarketTime:

@@ -20,6 +20,7 @@ RARE = {
     "a duplicate read as a refusal",
     "offsets committed over a hole",
     "an order that never comes back to life",
+    "a switch looked at and not held",
 }
 
 

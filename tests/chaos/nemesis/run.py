@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from dispatch.demo.limits import widened
 from kernel.domain.errors import TransientError
 from kernel.runtime.settings import PROJECT_ROOT, git_revision
 from tests.chaos.nemesis.arena import Arena
@@ -31,7 +32,7 @@ def params_for_chaos() -> dict[str, Any]:
     """Return the trading parameters of a run: those of this code, with room for any number of orders."""
     params: dict[str, Any] = json.loads((PROJECT_ROOT / "config" / "trading_params.json").read_text("utf-8"))
     params["executor"] |= _EXECUTOR
-    return params
+    return widened(params)
 
 
 async def run(
