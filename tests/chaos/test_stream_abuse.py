@@ -33,7 +33,7 @@ from tests.fakes.venue_accounts import account_at
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 _log = get_logger()
-CALLS = [spy(strike, NEXT_FRIDAY) for strike in (510, 520, 530)]
+CALLS = [spy(strike, NEXT_FRIDAY) for strike in (520, 530, 540)]
 TICKETS, DEADLINE_S = 60, 120.0
 DROPPED = Fault(kind=FaultKind.DROP_UPDATES, count=None, probability=0.8, seed=1)
 REPEATED = Fault(kind=FaultKind.DUPLICATE_UPDATES, count=None, probability=0.2, seed=2)
@@ -65,7 +65,7 @@ async def executor(
         "DATABASE_URL": database_url,
         "APCA_API_BASE_URL": venue.url,
         "APCA_API_DATA_URL": venue.url,
-        "DISPATCH_PARAMS_FILE": str(widened_params_file(tmp_path)),
+        "DISPATCH_PARAMS_FILE": str(_patient_params_file(tmp_path)),
     }
     async with Executor(ExecutorSettings.from_env(environ)) as running:
         yield running
@@ -95,6 +95,15 @@ async def test_the_ledger_ends_where_the_venue_is_whatever_the_stream_does(
     assert await one(database, _FILLS) == dict(fills(venue))
     assert accepted(venue) == Counter(client_order_id_of(ticket.meta.id) for ticket in tickets)
     assert await one(database, "SELECT count(*) FROM dispatch_venue_events WHERE kind = 'FOREIGN_FILL'") == 0
+
+
+def _patient_params_file(folder: Path) -> Path:
+    """Of each order its first attempt, so that the journal tells it by the ticket's id; what walks is told elsewhere."""
+    path = widened_params_file(folder)
+    params = orjson.loads(path.read_bytes())
+    params["executor"]["walk_step_s"] = 3600
+    path.write_bytes(orjson.dumps(params))
+    return path
 
 
 def a_ticket_for(venue: VenueThread, number: int) -> Ticket:
