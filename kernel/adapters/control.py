@@ -166,15 +166,17 @@ def announcement(switch: Switch, origin: Origin) -> Control:
 
 
 async def _hold(connection: Connection, at_most_s: float) -> Switch:
-    # Not the limit on idle time: Postgres 18 was seen to forget that one after a pipeline.
+    # Not the limit on idle time: Postgres 18 was seen to forget that one after a pipeline. A limit that runs already
+    # is not set anew: it is taken away first.
     tried = await connection.execute(
-        "SELECT set_config('transaction_timeout', %s, true), pg_try_advisory_xact_lock_shared(%s)",
+        "SELECT set_config('transaction_timeout', '0', true), set_config('transaction_timeout', %s, true),"
+        " pg_try_advisory_xact_lock_shared(%s)",
         (_ms(at_most_s), _LOCK),
     )
     row = await tried.fetchone()
     # Another statement, for it must see what was committed until the lock was given.
     switch = await read_switch(connection)
-    if (row is not None and row[1]) or switch.state is ControlState.HALTED:
+    if (row is not None and row[2]) or switch.state is ControlState.HALTED:
         return switch
     # Somebody waits for the orders on their way: behind them, until all is in that was let through before.
     await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_LOCK,))
