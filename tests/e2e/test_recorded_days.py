@@ -256,7 +256,8 @@ def _params_file(day: Day, folder: Path) -> Path:
     document["executor"]["gates"]["quote_age_s_max"] = _SESSION_S
     document["selector"] |= {"quote_age_s_max": _SESSION_S, "day_volume_min": day.day_volume_min}
     document["sizer"]["ticket_ttl_s"] = _SESSION_S
-    document["executor"]["walk_step_s"] = _SESSION_S  # at this speed a step of ten seconds is over before its answer
+    # At this speed a step of ten seconds is over before its answer.
+    document["executor"]["walk_step_s"] = _SESSION_S
     document["signals"]["expiry_s"] = dict.fromkeys(document["signals"]["expiry_s"], _SESSION_S)
     path = folder / "params.json"
     path.write_text(json.dumps(document))

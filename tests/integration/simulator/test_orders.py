@@ -322,7 +322,9 @@ def test_closed_markets_queue_limits_and_refuse_market_orders(
 def test_a_patient_limit_fills_at_the_mid_only_under_the_mid_model(market: FakeMarket) -> None:
     statuses = {}
     for model in ("nbbo", "mid"):
-        with VenueThread(market, VenueSettings(fill_model=model, latency_ms=(0.0, 0.0), partial_fills=0)) as venue:
+        with VenueThread(
+            market, VenueSettings(fill_model=model, latency_ms=(0.0, 0.0), partial_fills=0)
+        ) as venue:
             client = TradingClient("key", "secret", url_override=venue.url)
             patient = client.submit_order(a_buy(limit_price=2.50))
             impatient = client.submit_order(a_buy(limit_price=2.60, client_order_id="last"))
