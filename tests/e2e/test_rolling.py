@@ -34,12 +34,14 @@ from kernel.runtime.settings import PROJECT_ROOT
 from kernel.stream.reader import LogReader, StoredRecord
 from tests.fakes.params import widened_params_file
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 OLD, NEW = "revision-1", "revision-2"
 #: Seconds between two signals.
 PACE_S = 0.3
 DEADLINE_S = 90.0
+#: Topic, revision that wrote the message that was answered, revision that answered it there.
+Meeting = tuple[str, str, str]
 FIELD = "added_by_revision_2"
 #: Message, its class, and the file and call of the stage that writes it.
 CHANGED = (
@@ -125,11 +127,30 @@ class Deploy:
         )
         part.start = lambda _ended: ChildProcess.start(spec)
         starts = part.restarts + 1
-        assert part.child.stop() == 0
+        assert (part.child.stop(), name) == (0, name)
         assert wait_until(lambda: part.restarts == starts and part.state == "ready", DEADLINE_S), (
             part.last_error
         )
         asyncio.run(self._until_written(writes, revision))
+
+    def until_met(self, *meetings: Meeting) -> None:
+        """Wait until each of the meetings is on the topics: a stage that is stopped before is none that was tested."""
+        asyncio.run(self._until_met(set(meetings)))
+
+    async def _until_met(self, missing: set[Meeting]) -> None:
+        known = {
+            topic.full_name(self.connection.prefix): topic for topic in (SELECTIONS, TICKETS, EXECUTIONS)
+        }
+        revisions: dict[str, str] = {}
+        answers: list[tuple[str, Any]] = []  # all of them, for an answer may be read before what it answers
+        async with LogReader(self.connection.kafka, list(known)) as reader, asyncio.timeout(DEADLINE_S):
+            async for record in reader.follow():
+                message = _message(known, record)
+                revisions[message.meta.id] = message.meta.revision
+                answers.append((known[record.topic].name, message.meta))
+                missing -= {(name, revisions.get(m.causation_id), m.revision) for name, m in answers}
+                if not missing:
+                    return
 
     async def _until_written(self, topics: Sequence[Topic[Any]], revision: str) -> None:
         known = {topic.full_name(self.connection.prefix): topic for topic in topics}
@@ -147,8 +168,10 @@ def _message(topics: dict[str, Topic[Any]], record: StoredRecord) -> Any:
 def _deploy(deploy: Deploy, load: Load) -> None:
     try:
         deploy.roll("sizer", NEW, [TICKETS])  # beside sizer-2, and before the executor
+        deploy.until_met((TICKETS.name, OLD, NEW), (EXECUTIONS.name, NEW, OLD))
         deploy.roll("executor", NEW, [EXECUTIONS])
         deploy.roll("selector", NEW, [SELECTIONS, REJECTIONS])  # before sizer-2
+        deploy.until_met((TICKETS.name, NEW, NEW), (TICKETS.name, NEW, OLD))
         deploy.roll("sizer", OLD, [TICKETS])  # and back, with new stages before and after it
     finally:
         load.enough.set()

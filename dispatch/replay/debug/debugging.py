@@ -3,9 +3,12 @@
 Entry points: `Debugging.observers`, `ask_at_terminal`.
 """
 
+import select
 import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,14 +79,29 @@ class Debugging:
 
 def ask_at_terminal() -> str:
     """Return the line a person types; the end of input and Ctrl-C mean stop."""
-    # asyncio.run takes the first Ctrl-C to cancel its task, which waits right here.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with _interrupts() as interrupted:
         err.print(_KEYS, end="", markup=False)
-        line = sys.stdin.readline()
-    except KeyboardInterrupt:
-        err.print()
-        return "q"
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return line or "q"
+        ready, _, _ = select.select([sys.stdin, interrupted], [], [])
+        if interrupted in ready:
+            err.print()
+            return "q"
+        return sys.stdin.readline() or "q"
+
+
+@contextmanager
+def _interrupts() -> Iterator[socket.socket]:
+    """Yield what is readable once Ctrl-C was pressed.
+
+    asyncio.run would take the first one to cancel its task, which waits right here. And a handler that raises
+    comes too late for a Ctrl-C in the moment before the wait begins: the wait would go on.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        handler = signal.signal(signal.SIGINT, lambda *_: None)
+        wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ours
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            signal.signal(signal.SIGINT, handler)
