@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.domain.clock import Clock
-from kernel.domain.errors import InvariantBroken, VenueUnavailable
+from kernel.domain.errors import VenueUnavailable
 from kernel.domain.params import TradingParams
 from kernel.runtime.logging import get_logger
 from kernel.stream.stage import Emissions
@@ -40,7 +40,8 @@ from services.executor.core.orders import request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step, Steps
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Broker, Decide, FactsOf, Held, Orders, Pause
+from services.executor.ports import Broker, FactsOf, Held, Orders, Pause
+from services.executor.writing import OrderWriter, begun, is_unmoved
 
 _log = get_logger()
 
@@ -64,9 +65,9 @@ class ExecutorStage:
         self._broker = broker
         self._orders = orders
         self._facts = facts
-        self._clock = clock
         self._pause = pause
         self._steps = steps
+        self._write = OrderWriter(orders, steps, clock)
         self._in_hand: set[str] = set()
         self._pauses_s = lookup_pauses_s(params.executor.lookup_attempts, params.executor.lookup_settle_s)
         self._limits = Limits.of(params)
@@ -123,33 +124,33 @@ class ExecutorStage:
     async def _take(self, order: Order, answer: Answer) -> Held:
         match answer:
             case Accepted(report):
-                return await self._accept(order, report)
+                return await self._write.accept(order, report)
             case Refused(refusal) | Stopped(refusal) if is_first_request(order):
-                return await self._refuse(order, refusal)
+                return await self._write.refuse(order, refusal)
             case Refused(refusal) | Duplicate(refusal) if claims_duplicate(refusal):
-                return await self._claim(order, refusal.message)
+                return await self._write.claim(order, refusal.message)
             case Refused(refusal) | Duplicate(refusal) | Stopped(refusal):
                 return await self._look_before_refusing(order, refusal)
             case Unanswered(reason) | NotAccepted(reason):
-                return await self._doubt(order, reason)
+                return await self._write.doubt(order, reason)
 
     async def _look_before_refusing(self, order: Order, refusal: Refusal) -> Held:
         """Refuse an order only if no earlier request made it: one could be why this request was refused."""
-        held = await self._doubt(order, refusal.message)
+        held = await self._write.doubt(order, refusal.message)
         if not held.written:
             return held
         report = await self._look_up(order)
         if report is not None:
-            return await self._record(order, report)
-        return await self._refuse(held.order, refusal)
+            return await self._write.report(order, report)
+        return await self._write.refuse(held.order, refusal)
 
     async def _resolve(self, order: Order) -> Held:
         """Find out what became of a request that nobody saw answered."""
         if order.status is OrderStatus.SENDING:
-            return await self._doubt(order, "the request was left without an answer")
+            return await self._write.doubt(order, "the request was left without an answer")
         report = await self._look_up(order)
         if report is not None:
-            return await self._record(order, report)
+            return await self._write.report(order, report)
         if order.current.id_claimed:
             # An order there must be. To close ours, at its expiry too, could leave it at the venue unseen.
             raise VenueUnavailable(
@@ -167,72 +168,26 @@ class ExecutorStage:
                 return report
         return None
 
-    async def _accept(self, order: Order, report: VenueReport) -> Held:
-        def decide(stored: Order) -> Step | None:
-            return self._steps.accept(stored, report, self._clock.now())
-
-        return _known(await self._orders.change(order.client_order_id, decide))
-
-    async def _record(self, order: Order, report: VenueReport) -> Held:
-        def decide(stored: Order) -> Step | None:
-            return self._steps.report(stored, report, self._clock.now())
-
-        return _known(await self._orders.change(order.client_order_id, decide))
-
     async def _send_again(self, order: Order) -> Held:
         """Send an order the venue has proved not to have, or close it if by now a gate says no."""
         as_of, facts = await self._gather(order.ticket)
 
         def decide(stored: Order, book: RiskBook) -> Step | None:
-            if not _is_unmoved(stored, order):
+            if not is_unmoved(stored, order):
                 return None
             return self._steps.send_again(stored, *self._judge(stored.ticket, facts, book))
 
-        return _known(await self._orders.judge(order, as_of, decide))
+        return begun(await self._orders.judge(order, as_of, decide))
 
     async def _ask_again(self, order: Order) -> Held | None:
         """Close an order the venue took no notice of if by now a gate says no, or somebody moved it; None: send it."""
         as_of, facts = await self._gather(order.ticket)
 
         def decide(stored: Order, book: RiskBook) -> Step | None:
-            if not _is_unmoved(stored, order):
+            if not is_unmoved(stored, order):
                 return None
             whole, refusal = self._judge(stored.ticket, facts, book)
             return None if refusal is None else self._steps.send_again(stored, whole, refusal)
 
-        held = _known(await self._orders.judge(order, as_of, decide))
-        return held if held.written or not _is_unmoved(held.order, order) else None
-
-    async def _doubt(self, order: Order, reason: str) -> Held:
-        return await self._change(order, lambda stored: self._steps.doubt(stored, reason, self._clock.now()))
-
-    async def _claim(self, order: Order, reason: str) -> Held:
-        """Keep that the id is taken, whoever moved the order meanwhile: it is about the id, not about our request."""
-
-        def decide(stored: Order) -> Step | None:
-            return self._steps.claim(stored, reason, self._clock.now())
-
-        return _known(await self._orders.change(order.client_order_id, decide))
-
-    async def _refuse(self, order: Order, refusal: Refusal) -> Held:
-        return await self._change(
-            order, lambda stored: self._steps.refuse(stored, refusal, self._clock.now())
-        )
-
-    async def _change(self, order: Order, decide: Decide) -> Held:
-        """Write a step of our own, unless someone else moved the order since we read it: then theirs counts."""
-
-        def decide_unmoved(stored: Order) -> Step | None:
-            return decide(stored) if _is_unmoved(stored, order) else None
-
-        return _known(await self._orders.change(order.client_order_id, decide_unmoved))
-
-
-def _is_unmoved(stored: Order, order: Order) -> bool:
-    return stored.sequence == order.sequence
-
-
-def _known(held: Held | None) -> Held:
-    if held is None:
-        raise InvariantBroken("an order that was begun is not in the table any more")
-    return held
+        held = begun(await self._orders.judge(order, as_of, decide))
+        return held if held.written or not is_unmoved(held.order, order) else None

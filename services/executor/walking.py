@@ -16,7 +16,7 @@ from decimal import Decimal
 from kernel.contracts.messages import OrderStatus
 from kernel.contracts.parts import Side
 from kernel.domain.clock import Clock
-from kernel.domain.errors import InvariantBroken, TransientError, VenueUnavailable
+from kernel.domain.errors import TransientError, VenueUnavailable
 from kernel.domain.params import TradingParams
 from kernel.runtime.logging import get_logger, story
 from services.executor.core.answers import (
@@ -33,7 +33,7 @@ from services.executor.core.attempts import Attempt, request_of_attempt
 from services.executor.core.gates import Refusal, is_expired
 from services.executor.core.lookups import lookup_pauses_s
 from services.executor.core.order_life import ENDED, WORKING, Order, is_first_request
-from services.executor.core.steps import Step, Steps
+from services.executor.core.steps import Steps
 from services.executor.core.venue_reports import VenueReport
 from services.executor.core.walking import (
     GiveUp,
@@ -46,7 +46,8 @@ from services.executor.core.walking import (
     market_of_buyer,
     market_of_seller,
 )
-from services.executor.ports import Broker, Decide, Held, Orders, Pause, Quotes
+from services.executor.ports import Broker, Held, Orders, Pause, Quotes
+from services.executor.writing import OrderWriter
 
 _log = get_logger()
 #: Seconds of this machine between two looks at all working orders: a step is late by this much at most.
@@ -80,6 +81,7 @@ class OrderWalker:
         self._pause = pause
         self._may_walk = may_walk
         self._steps = steps
+        self._write = OrderWriter(orders, steps, clock)
         executor = params.executor
         self._pauses_s = lookup_pauses_s(executor.lookup_attempts, executor.lookup_settle_s)
         self._walk = Walk(
@@ -137,7 +139,7 @@ class OrderWalker:
     async def _begin(self, order: Order, alive: Attempt, move: Reprice) -> None:
         replaces, limit = not order.filled_contracts, abs(move.limit)
         why = f"step {move.step} of {self._walk.steps}: from {alive.limit_price} to {limit}"
-        held = await self._change(
+        held = await self._write.unless_moved(
             order,
             lambda stored: self._steps.begin_attempt(
                 stored, limit, why, self._clock.now(), replaces=replaces
@@ -164,7 +166,7 @@ class OrderWalker:
             case OrderStatus.SENDING if fresh:
                 return await self._take(order, await self._ask(order))
             case OrderStatus.SENDING:
-                return await self._doubt(order, "the request was left without an answer")
+                return await self._write.doubt(order, "the request was left without an answer")
             case _:
                 return await self._resolve(order)
 
@@ -179,7 +181,7 @@ class OrderWalker:
     async def _take(self, order: Order, answer: Answer) -> Held | None:
         match answer:
             case Accepted(report):
-                return await (self._arrive(order) if report.waits else self._accept(order, report))
+                return await (self._arrive(order) if report.waits else self._write.accept(order, report))
             case Refused(refusal) | Duplicate(refusal):
                 return await self._take_no(order, refusal)
             case Stopped(refusal):
@@ -187,25 +189,25 @@ class OrderWalker:
             case NotAccepted(reason) if order.current.replaces:
                 return await self._let_be(order, reason)
             case Unanswered(reason) | NotAccepted(reason):
-                return await self._doubt(order, reason)
+                return await self._write.doubt(order, reason)
 
     async def _let_be(self, order: Order, reason: str) -> Held:
         """Give an attempt up of which the venue took no notice, unless an earlier request may have made it."""
-        return await (self._abandon if is_first_request(order) else self._doubt)(order, reason)
+        return await (self._abandon if is_first_request(order) else self._write.doubt)(order, reason)
 
     async def _take_no(self, order: Order, refusal: Refusal) -> Held:
         if claims_duplicate(refusal):
-            return await self._claim(order, refusal)
+            return await self._write.claim(order, refusal.message)
         if order.current.replaces:
             return await self._plan_anew(order, f"it could not be replaced: {refusal.message}")
         if is_first_request(order):
             return await self._abandon(order, refusal.message)
-        return await self._doubt(order, refusal.message)
+        return await self._write.doubt(order, refusal.message)
 
     async def _arrive(self, order: Order) -> Held | None:
         """Wait for an attempt the venue has taken to reach the market, or to be refused there; None: not yet."""
         report = await self._look_up(order.current, lambda report: not report.waits)
-        return None if report is None or report.waits else await self._record(order, report)
+        return None if report is None or report.waits else await self._write.report(order, report)
 
     async def _resolve(self, order: Order) -> Held | None:
         """Find out what became of a request that nobody saw answered."""
@@ -228,7 +230,7 @@ class OrderWalker:
             raise VenueUnavailable("the venue does not show an order any more that it has shown")
         if ending.status not in ENDED:
             return None  # the cancellation is under way
-        held = await self._record(order, ending)
+        held = await self._write.report(order, ending)
         if held.order.ended:
             return held
         if held.order.current.status is not OrderStatus.NEW:
@@ -256,7 +258,9 @@ class OrderWalker:
             return await self._abandon(order, "cancelled after the ticket had expired")
         if not await self._may_walk():
             return await self._abandon(order, "trading was stopped before its next attempt")
-        return await self._change(order, lambda stored: self._steps.send_attempt(stored, self._clock.now()))
+        return await self._write.unless_moved(
+            order, lambda stored: self._steps.send_attempt(stored, self._clock.now())
+        )
 
     async def _cancel(self, order: Order, alive: Attempt, why: str) -> None:
         assert alive.venue_order_id is not None, "only an attempt the venue has shown can be working"
@@ -264,7 +268,7 @@ class OrderWalker:
         await self._broker.cancel(alive.venue_order_id)
         report = await self._look_up(alive, lambda report: report.status in ENDED)
         if report is not None:
-            await self._record(order, report, why)
+            await self._write.report(order, report, why)
 
     async def _market(self, order: Order) -> Market | None:
         leg = order.ticket.legs[0]
@@ -274,42 +278,15 @@ class OrderWalker:
         of = market_of_buyer if leg.side is Side.BUY else market_of_seller
         return of(quote.bid, quote.ask)
 
-    async def _accept(self, order: Order, report: VenueReport) -> Held:
-        def step(stored: Order) -> Step | None:
-            return self._steps.accept(stored, report, self._clock.now())
-
-        return _known(await self._orders.change(order.client_order_id, step))
-
-    async def _record(self, order: Order, report: VenueReport, why: str | None = None) -> Held:
-        def step(stored: Order) -> Step | None:
-            return self._steps.report(stored, report, self._clock.now(), why)
-
-        return _known(await self._orders.change(order.client_order_id, step))
-
-    async def _claim(self, order: Order, refusal: Refusal) -> Held:
-        def step(stored: Order) -> Step | None:
-            return self._steps.claim(stored, refusal.message, self._clock.now())
-
-        return _known(await self._orders.change(order.client_order_id, step))
-
-    async def _doubt(self, order: Order, reason: str) -> Held:
-        return await self._change(order, lambda stored: self._steps.doubt(stored, reason, self._clock.now()))
-
     async def _plan_anew(self, order: Order, why: str) -> Held:
-        return await self._change(order, lambda stored: self._steps.plan_anew(stored, why, self._clock.now()))
-
-    async def _abandon(self, order: Order, why: str) -> Held:
-        return await self._change(
-            order, lambda stored: self._steps.abandon_attempt(stored, why, self._clock.now())
+        return await self._write.unless_moved(
+            order, lambda stored: self._steps.plan_anew(stored, why, self._clock.now())
         )
 
-    async def _change(self, order: Order, step: Decide) -> Held:
-        """Write a step of our own, unless someone else moved the order since we read it: then theirs counts."""
-
-        def step_unmoved(stored: Order) -> Step | None:
-            return step(stored) if stored.sequence == order.sequence else None
-
-        return _known(await self._orders.change(order.client_order_id, step_unmoved))
+    async def _abandon(self, order: Order, why: str) -> Held:
+        return await self._write.unless_moved(
+            order, lambda stored: self._steps.abandon_attempt(stored, why, self._clock.now())
+        )
 
 
 def _is_pending(attempt: Attempt) -> bool:
@@ -333,9 +310,3 @@ def _working(order: Order, alive: Attempt) -> Working | None:
         walk_began_at=began_at,
         attempt_began_at=order.current.began_at,
     )
-
-
-def _known(held: Held | None) -> Held:
-    if held is None:
-        raise InvariantBroken("an order that was begun is not in the table any more")
-    return held

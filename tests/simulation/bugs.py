@@ -59,13 +59,13 @@ async def _retry_with_a_new_id(self: AlpacaBroker, request: OrderRequest) -> Ans
 
 async def _duplicate_is_a_refusal(self: ExecutorStage, order: Order, answer: Answer) -> Held:
     if hasattr(answer, "refusal"):
-        return await self._refuse(order, answer.refusal)
+        return await self._write.refuse(order, answer.refusal)
     return await _take(self, order, answer)
 
 
 async def _unknown_is_rejected(self: ExecutorStage, order: Order) -> Held:
     refusal = Refusal(code=RejectionCode.VENUE_REJECTED, message="no answer, so no order")
-    return await self._refuse(order, refusal)
+    return await self._write.refuse(order, refusal)
 
 
 async def _silence_is_consent(self: ExecutorStage, order: Order, answer: Answer) -> Held:

@@ -45,6 +45,8 @@ class Link:
         self, loop: SimulatedLoop, rng: random.Random, weather: Weather, give_up_s: float, name: str
     ) -> None:
         self.weather = weather
+        #: Requests that will reach the server yet, whether or not their askers still wait.
+        self.on_the_way = 0
         self._loop = loop
         self._rng = rng
         self._give_up_s = give_up_s
@@ -66,10 +68,12 @@ class Link:
         way_s = self.way_s()
         if way_s > self._give_up_s:
             loop.at(self._give_up_s, _fail, answer, f"{self._name} did not answer in time")
+        self.on_the_way += 1
         loop.at(way_s, self._serve, work, answer, gives_up_at_s)
         return await answer
 
     def _serve(self, work: Callable[[], Any], answer: "asyncio.Future[Any]", gives_up_at_s: float) -> None:
+        self.on_the_way -= 1
         if self.weather.down:
             self._loop.at(self.silence_s(), _fail, answer, f"{self._name} went down")
             return

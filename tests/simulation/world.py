@@ -336,6 +336,7 @@ class World:
             "signals unpublished": any(not kept.published for kept in tables.alerts.values()),
             **{f"lag of {group}": outside.log.lag(group) > 0 for group in ("selector", "sizer", "executor")},
             "orders": any(not order.ended for order in tables.orders.values()),
+            "requests to the venue": outside.to_venue.on_the_way > 0,
             "venue's orders": any(order.open for order in outside.venue.orders.values()),
             "outbox": bool(tables.waiting()),
             "operator": self._stopping,
