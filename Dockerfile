@@ -67,8 +67,13 @@ COPY kernel/__init__.py /app/kernel/__init__.py
 COPY kernel/domain /app/kernel/domain
 COPY simulator /app/simulator
 
+# The account's state, kept over restarts: the volume mounted there takes its owner from this folder.
+FROM installer AS simulator-state
+RUN mkdir --parents /state/simulator
+
 FROM base AS simulator
 CMD ["python", "-m", "simulator"]
+COPY --from=simulator-state --chown=10001 /state /var/lib
 COPY --from=simulator-packages /venv /venv
 COPY --from=simulator-code /app /app
 

@@ -18,6 +18,7 @@ COMPOSE = {
     "WEBHOOK_PORT": ("8080", "Port of `POST /signals` on 127.0.0.1 of the host."),
     "KAFKA_PORT": ("9092", "Port of Kafka on 127.0.0.1 of the host."),
     "POSTGRES_PASSWORD": ("dispatch", "Password of the stack's own database, which no port leads to."),
+    "CONFIG_FOLDER": ("./config", "Folder whose trading_params.json all stages read."),
     "SIMULATORS": ("1", "How many simulators run; 0 where the venue is Alpaca's paper host."),
     "SIGNALS_TAG": ("local", "Tag of the signals stage's image."),
     "SELECTOR_TAG": ("local", "Tag of the selector's image."),

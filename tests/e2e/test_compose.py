@@ -24,6 +24,7 @@ import pytest
 from dispatch.stack.waiting import free_ports
 from kernel.runtime.settings import PROJECT_ROOT
 from tests import backends
+from tests.fakes.params import widened_params_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 _UP_S = 1800
@@ -113,12 +114,16 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     _skip_without_docker()
     port, kafka_port = free_ports(2)
     token = secrets.token_hex(16)
-    env_file = tmp_path_factory.mktemp("compose") / "env"
+    folder = tmp_path_factory.mktemp("compose")
+    env_file, config = folder / "env", widened_params_file(folder / "config")
+    config.rename(config.with_name("trading_params.json"))
+    config.parent.chmod(0o755)  # the stages have a user of their own
     project = f"dispatch-test-{secrets.token_hex(4)}"
-    # Who counts signals lets no scanner trade beside them; the account is rich enough for all of them.
+    # Who counts signals lets no scanner trade beside them; account and limits are wide enough for all of them.
     env_file.write_text(
         f"WEBHOOK_PORT={port}\nKAFKA_PORT={kafka_port}\nDISPATCH_WEBHOOK_TOKEN={token}\n"
         f"IMAGE_PREFIX={project}-\nDISPATCH_SCANNER=off\nSIMULATOR_EQUITY=10000000\nDISPATCH_REVISION=first\n"
+        f"CONFIG_FOLDER={config.parent}\n"
     )
     stack = Composed(project, env_file, f"http://127.0.0.1:{port}/signals", token)
     try:
@@ -233,6 +238,27 @@ def test_a_stage_is_rolled_forward_and_back_under_load_without_loss(composed: Co
     assert _turns(_selecting_revisions(composed)) == ["first", "next", "first"]
     after = composed.containers()
     assert {name for name in before if before[name] != after[name]} == {"selector"}
+
+
+def test_the_venue_restarts_and_the_books_still_agree(composed: Composed) -> None:
+    orders = "SELECT count(*) FROM dispatch_orders WHERE filled_contracts > 0"
+    ((filled,),) = composed.query(orders)
+    composed.compose("restart", "simulator")
+    composed.compose("up", "--detach", "--no-build", "--wait", timeout_s=_RUN_S)
+    ((restarted_at,),) = composed.query("SELECT clock_timestamp()")
+
+    def agreed() -> list[list[str]]:
+        return composed.query(f"SELECT 1 FROM dispatch_reconciliation WHERE clean_at > '{restarted_at}'")
+
+    assert int(filled) > 0
+    _until(composed, lambda: bool(agreed()))
+    (standing,) = composed.operator("reconcile")
+    assert standing["drift"] == standing["unconfirmed"] == []
+    sent = composed.operator("signal", "AAPL", "--direction", "bullish", "--strategy", "swing")
+    executed = (
+        f"SELECT 1 FROM dispatch_executions WHERE signal_id = '{sent['signal_id']}' AND venue_order_id <> ''"
+    )
+    _until(composed, lambda: bool(composed.query(executed)))
 
 
 _SAY_WHAT_IS_THERE = """
