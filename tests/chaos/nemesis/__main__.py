@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.nemesis import report
+from tests.chaos.nemesis.report import Asked
 from tests.chaos.nemesis.run import run
 
 
@@ -17,12 +18,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=2.0, help="how long signals are sent (2)")
     parser.add_argument("--seed", type=int, default=1, help="what the faults are drawn from (1)")
     parser.add_argument("--rate", type=float, default=8.0, help="signals a second (8)")
+    parser.add_argument(
+        "--order-every", type=int, default=1, help="one signal in so many can become an order (1)"
+    )
     parser.add_argument("--report", type=Path, help="where the report goes: FILE.md and FILE.json")
     parser.add_argument("--keep", action="store_true", help="keep logs and data though nothing is wrong")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="dispatch-nemesis-"))
     folder.chmod(0o755)  # the database runs as another user where this runs as root
-    done = asyncio.run(run(folder, seed=given.seed, minutes=given.minutes, rate_per_s=given.rate, say=_say))
+    asked = Asked(given.seed, given.minutes, given.rate, given.order_every)
+    done = asyncio.run(run(folder, asked, _say))
     if given.report:
         report.write(done, given.report)
     sys.stdout.write(report.markdown(done.summary()))

@@ -104,15 +104,11 @@ class Arena:
         part = self.parts[name]
         return part.child.running and part.state == "ready" and part.probe(part.child)
 
-    def set_way(self, proxy: Proxy, way: Way) -> None:
-        """Open, cut or hang a go-between."""
-        self._proxies.set(proxy, way)
-
     def heal(self) -> None:
         """Let everything run and pass again."""
         for doors in self.doors.values():
             for proxy in (doors.kafka, doors.database, doors.venue):
-                self.set_way(proxy, Way.OPEN)
+                proxy.set(Way.OPEN)
         for name in self.parts:
             self.send_signal(name, signal.SIGCONT, with_children=True)
 
@@ -160,7 +156,7 @@ class Arena:
         child = ChildProcess.start(self._python("venue", "simulator", environment))
         self.parts["venue"] = Part(child=child, port=port, backoff=_AT_ONCE, probe=lambda _: _answers(port))
         for doors in self.doors.values():
-            doors.venue.target = port
+            doors.venue.aim(port)
 
     def _await_venue(self) -> None:
         venue = self.parts["venue"]
@@ -172,7 +168,7 @@ class Arena:
             self.folder.kafka, go_betweens=[doors.kafka.port for doors in self.doors.values()]
         )
         for doors in self.doors.values():
-            doors.kafka.target = broker.behind[doors.kafka.port]
+            doors.kafka.aim(broker.behind[doors.kafka.port])
         self.bootstrap = broker.bootstrap
         self.parts["broker"] = Part(
             child=broker.process,
@@ -191,7 +187,7 @@ class Arena:
             probe=lambda child: postgres.is_ready(self.folder.postgres, child),
         )
         for doors in self.doors.values():
-            doors.database.target = server.port
+            doors.database.aim(server.port)
 
     def _start_workers(self, params_file: Path) -> None:
         for name, port in zip(WORKERS, free_ports(len(WORKERS)), strict=True):

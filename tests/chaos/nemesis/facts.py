@@ -109,6 +109,19 @@ def read_lags(arena: Arena) -> dict[str, int]:
     return consumer_lags(arena.bootstrap, PREFIX)
 
 
+def what_waits(arena: Arena) -> str:
+    """Return in words what is obviously under way yet, or nothing. Cheap: an audit reads everything there is."""
+    behind = {stage: lag for stage, lag in read_lags(arena).items() if lag}
+    with psycopg.connect(arena.database_url, connect_timeout=5) as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM dispatch_outbox WHERE published_at IS NULL),"
+            " (SELECT count(*) FROM dispatch_orders WHERE status IN ('NEW', 'SENDING', 'UNKNOWN'))"
+        ).fetchone()
+    assert row is not None
+    counts = {"messages unpublished": row[0], "orders in doubt": row[1]}
+    return ", ".join(f"{n} {what}" for what, n in (behind | counts).items() if n)
+
+
 def read_ledger(database_url: str) -> Ledger:
     """Return the executor's tables."""
     with psycopg.connect(database_url, connect_timeout=5) as connection:

@@ -85,9 +85,9 @@ class Striker:
     async def _part_ways(self, fault: Fault) -> None:
         how, _, from_whom = fault.kind.partition("_")
         proxy: Proxy = getattr(self._arena.doors[fault.target], from_whom)
-        self._arena.set_way(proxy, _WAYS[how])
+        proxy.set(_WAYS[how])
         await asyncio.sleep(fault.for_s)
-        self._arena.set_way(proxy, Way.OPEN)
+        proxy.set(Way.OPEN)
 
     async def _pause(self, fault: Fault) -> None:
         # Postgres answers from processes of their own: all of them stand still, or it does not.

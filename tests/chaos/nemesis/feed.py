@@ -39,6 +39,8 @@ class Feed:
     seed: int
     rate_per_s: float
     length_s: float
+    #: One signal in so many asks for what can be bought; the others for a spread, which the selector refuses.
+    order_every: int = 1
     sent: list[Sent] = field(default_factory=list)
     #: By full topic name, the bytes that are no message.
     poison: dict[str, list[bytes]] = field(default_factory=dict)
@@ -91,6 +93,8 @@ class Feed:
 
     async def _send(self, sent: Sent, number: int, urls: list[str]) -> None:
         direction, strategy = _STYLES[(number // len(_SYMBOLS)) % len(_STYLES)]
+        if number % self.order_every:
+            strategy = "premium_seller"
         alert = {
             "id": sent.alert_id,
             "ticker": _SYMBOLS[number % len(_SYMBOLS)],

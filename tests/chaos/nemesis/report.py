@@ -16,13 +16,21 @@ from tests.chaos.nemesis.feed import Sent
 from tests.chaos.nemesis.recovery import BOUND_S, Recovery
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a run was, did and found."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run was asked to be; `order_every`: one signal in so many can become an order."""
 
     seed: int
     minutes: float
     rate_per_s: float
+    order_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run was, did and found."""
+
+    asked: Asked
     revision: str
     struck: Sequence[Struck]
     sent: Sequence[Sent]
@@ -38,9 +46,7 @@ class Run:
         return {
             "ok": not self.violations,
             "violations": [str(violation) for violation in self.violations],
-            "seed": self.seed,
-            "minutes": self.minutes,
-            "rate_per_s": self.rate_per_s,
+            **asdict(self.asked),
             "revision": self.revision,
             "faults": len(self.struck),
             "faults_by_kind": dict(sorted(Counter(each.fault.kind.value for each in self.struck).items())),
@@ -74,9 +80,12 @@ def write(run: Run, path: Path) -> None:
 def markdown(summary: dict[str, Any]) -> str:
     """Return the report as a page."""
     verdict = "No violation" if summary["ok"] else "VIOLATIONS"
-    what = (
-        f"{summary['minutes']:g} minutes at {summary['rate_per_s']:g} signals/s, {summary['faults']} faults"
-    )
+    what = f"{summary['minutes']:g} minutes at {summary['rate_per_s']:g} signals/s"
+    if summary["order_every"] > 1:
+        what += (
+            f", one in {summary['order_every']} for an order (the others ask for a spread, which is refused)"
+        )
+    what += f", {summary['faults']} faults"
     lines = [
         f"# Nemesis run, seed {summary['seed']}",
         "",

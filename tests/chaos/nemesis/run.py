@@ -14,11 +14,11 @@ from kernel.domain.errors import TransientError
 from kernel.runtime.settings import PROJECT_ROOT, git_revision
 from tests.chaos.nemesis.arena import Arena
 from tests.chaos.nemesis.audit import audit
-from tests.chaos.nemesis.facts import Facts, read_lags, read_ledger, read_log, read_venue
+from tests.chaos.nemesis.facts import Facts, read_lags, read_ledger, read_log, read_venue, what_waits
 from tests.chaos.nemesis.faults import Striker, Struck
 from tests.chaos.nemesis.feed import Feed
 from tests.chaos.nemesis.recovery import recoveries
-from tests.chaos.nemesis.report import Run
+from tests.chaos.nemesis.report import Asked, Run
 from tests.chaos.nemesis.schedule import Fault, plan
 
 _SETTLE_S = 240.0
@@ -35,18 +35,17 @@ def params_for_chaos() -> dict[str, Any]:
     return widened(params)
 
 
-async def run(
-    folder: Path, *, seed: int, minutes: float, rate_per_s: float, say: Callable[[str], None]
-) -> Run:
+async def run(folder: Path, asked: Asked, say: Callable[[str], None]) -> Run:
     """Do a whole run in `folder`, where logs stay. `say` is told what happens."""
+    length_s = asked.minutes * 60
     arena = await asyncio.to_thread(Arena(folder, params_for_chaos()).__enter__)
     try:
-        feed, struck = Feed(arena, seed, rate_per_s, minutes * 60), []
-        striker = Striker(arena, seed)
+        feed = Feed(arena, asked.seed, asked.rate_per_s, length_s, order_every=asked.order_every)
+        striker = Striker(arena, asked.seed)
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run())
             group.create_task(feed.plant_poison())
-            strikes = group.create_task(_strike_all(striker, plan(seed, minutes * 60), say))
+            strikes = group.create_task(_strike_all(striker, plan(asked.seed, length_s), say))
         struck = strikes.result()
         await _heal(arena, striker, say)
         began = asyncio.get_running_loop().time()
@@ -56,9 +55,7 @@ async def run(
     finally:
         await asyncio.to_thread(arena.__exit__, None, None, None)
     return Run(
-        seed=seed,
-        minutes=minutes,
-        rate_per_s=rate_per_s,
+        asked=asked,
         revision=git_revision(),
         struck=struck,
         sent=feed.sent,
@@ -95,18 +92,25 @@ async def _until_settled(arena: Arena, feed: Feed, say: Callable[[str], None]) -
     deadline = asyncio.get_running_loop().time() + _SETTLE_S
     clean = 0
     while True:
-        try:
-            facts = await _facts(arena)
-        except (TransientError, httpx.HTTPError, psycopg.Error) as e:
-            say(f"not settled: {type(e).__name__}: {e}")
-            clean = 0
-        else:
-            violations = audit(facts, feed.sent, feed.poison)
-            clean = 0 if violations else clean + 1
-            if clean == _CLEAN_LOOKS or asyncio.get_running_loop().time() > deadline:
-                return facts
-            say(f"not settled: {'; '.join(map(str, violations[:3])) or 'looking once more'}")
+        is_over = asyncio.get_running_loop().time() > deadline
+        facts, wrong = await _look(arena, feed, whatever_waits=is_over)
+        clean = 0 if wrong else clean + 1
+        if facts is not None and (is_over or clean == _CLEAN_LOOKS):
+            return facts
+        say(f"not settled: {wrong or 'looking once more'}")
         await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _look(arena: Arena, feed: Feed, *, whatever_waits: bool) -> tuple[Facts | None, str]:
+    """Return the facts and what is wrong with them; no facts while something is plainly under way, or away."""
+    try:
+        waiting = "" if whatever_waits else await asyncio.to_thread(what_waits, arena)
+        if waiting:
+            return None, waiting
+        facts = await _facts(arena)
+    except (TransientError, httpx.HTTPError, psycopg.Error) as e:
+        return None, f"{type(e).__name__}: {e}"
+    return facts, "; ".join(map(str, audit(facts, feed.sent, feed.poison)[:3]))
 
 
 async def _facts(arena: Arena) -> Facts:
