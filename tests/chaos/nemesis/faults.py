@@ -16,6 +16,10 @@ from tests.chaos.nemesis.proxy import Proxy, Way
 from tests.chaos.nemesis.schedule import Fault, Kind
 
 _BACK_DEADLINE_S = 90.0
+#: How often a connection to the venue is tried, each time after twice the pause.
+_CONNECTS = 6
+#: The simulator's seeds end somewhere.
+_SEEDS = 1_000_000
 _WAYS = {"cut": Way.CUT, "hang": Way.HANGS}
 #: What the simulator is asked for, by kind; all of it lasts until it is cleared.
 _AT_VENUE: Mapping[Kind, Mapping[str, Any]] = {
@@ -69,15 +73,20 @@ class Striker:
 
     async def clear_venue(self) -> None:
         """Take back every fault the venue was asked for."""
-        async with httpx.AsyncClient(base_url=self._arena.venue_url, timeout=10) as venue:
+        async with self._venue() as venue:
             await venue.delete("/sim/faults")
+
+    def _venue(self) -> httpx.AsyncClient:
+        """A client that waits for a venue which is about to be back."""
+        again = httpx.AsyncHTTPTransport(retries=_CONNECTS)
+        return httpx.AsyncClient(base_url=self._arena.venue_url, timeout=30, transport=again)
 
     async def _at_venue(self, fault: Fault) -> None:
         self._count += 1
         asked = {"count": None, **_AT_VENUE[fault.kind]}
         if "probability" in asked:
-            asked["seed"] = self._seed * 1000 + self._count
-        async with httpx.AsyncClient(base_url=self._arena.venue_url, timeout=10) as venue:
+            asked["seed"] = (self._seed * 1000 + self._count) % _SEEDS
+        async with self._venue() as venue:
             (await venue.post("/sim/faults", json=asked)).raise_for_status()
         await asyncio.sleep(fault.for_s)
         await self.clear_venue()
