@@ -1,4 +1,4 @@
-"""Ninety seconds of faults on the real stack; `make chaos ARGS="--minutes 5"` for more."""
+"""Five minutes of faults on the real stack; `make chaos ARGS="--minutes 60"` for more."""
 
 import json
 import subprocess
@@ -10,13 +10,13 @@ import pytest
 from kernel.runtime.settings import PROJECT_ROOT
 
 pytestmark = [pytest.mark.chaos, pytest.mark.e2e, pytest.mark.timeout(900)]
-MINUTES, RATE_PER_S = 1.5, 6
+#: At this rate two busy cores keep up.
+MINUTES, RATE_PER_S, ORDER_EVERY = 5, 6, 2
 
 
 def test_under_faults_every_signal_is_answered_once_and_every_order_is_one_of_its_decisions(
     tmp_path: Path,
 ) -> None:
-    """Seed 1 has a broker that is stopped, killed and restarted, a killed executor, a zombie, and a venue that lies."""
     command = [
         sys.executable,
         "-m",
@@ -26,12 +26,21 @@ def test_under_faults_every_signal_is_answered_once_and_every_order_is_one_of_it
         "--report",
         str(tmp_path / "report"),
     ]
-    asked = [*command, "--minutes", str(MINUTES), "--rate", str(RATE_PER_S)]
+    asked = [
+        *command,
+        "--minutes",
+        str(MINUTES),
+        "--rate",
+        str(RATE_PER_S),
+        "--order-every",
+        str(ORDER_EVERY),
+    ]
     done = subprocess.run(asked, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=850)
 
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout
     summary = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert summary["violations"] == []
-    assert summary["faults"] >= 10
+    assert summary["faults"] >= 50
+    assert len(summary["faults_by_kind"]) >= 25
     assert summary["signals"] == MINUTES * 60 * RATE_PER_S
-    assert summary["orders_at_venue"] > summary["signals"] / 2
+    assert summary["orders_at_venue"] > summary["signals"] / ORDER_EVERY / 2

@@ -26,10 +26,10 @@ from simulator.faults import Fault, FaultKind
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
+from tests.fakes.executor_at_venue import account_at
 from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
 from tests.fakes.params import widened_params_file
-from tests.fakes.venue_accounts import account_at
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 _log = get_logger()

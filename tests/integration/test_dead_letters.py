@@ -6,7 +6,7 @@ import copy
 import io
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,7 @@ from tests.fakes.executor import FakeBroker, FakePause
 from tests.fakes.executor_facts import facts_at
 from tests.fakes.params import PARAMS
 from tests.fakes.sizer import FakeAccountSource
+from tests.fakes.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -156,16 +157,6 @@ async def desk(
     await create_topics(kafka_bootstrap, TopicSettings(prefix=topic_prefix, partitions=3))
     with capture_logs():  # the stages of these tests share the command's standard output
         yield Desk(kafka_bootstrap, topic_prefix, capsys, monkeypatch)
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]], *tasks: asyncio.Task[None]) -> None:
-    """Wait until `holds` does; a process that ends meanwhile fails the test."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not await holds():
-            for task in tasks:
-                if task.done():
-                    task.result()
-            await asyncio.sleep(0.1)
 
 
 def headers_of(record: StoredRecord) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Who listens for all: on a real Postgres."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from kernel.adapters.migrate import migrate
 from services.executor.adapters.postgres_election import PostgresElection
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -91,10 +92,3 @@ async def running(work: Any) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def eventually(condition: Callable[[], bool], within_s: float = 10) -> None:
-    """Poll until `condition` holds."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - the conditions are about servers that tell nobody
-            await asyncio.sleep(0.01)

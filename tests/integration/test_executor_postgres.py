@@ -1,7 +1,7 @@
 """Orders, ledger, outbox, election: on a real Postgres."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -28,6 +28,7 @@ from tests.fakes.executor import FakeBroker
 from tests.fakes.executor_books import FACTS, LEG, STEPS, TICKET, acknowledge, as_of, begin, fill, known, rows
 from tests.fakes.executor_facts import LIMITS
 from tests.fakes.params import PARAMS
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -367,10 +368,3 @@ async def running(work: Any) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def eventually(condition: Callable[[], bool], within_s: float = 10) -> None:
-    """Poll until `condition` holds."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - the conditions are about servers that tell nobody
-            await asyncio.sleep(0.01)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,9 +29,10 @@ from services.executor.core.orders import client_order_id_of
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
+from tests.fakes.executor_at_venue import account_at
 from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
 from tests.fakes.params import widened_params_file
-from tests.fakes.venue_accounts import account_at
+from tests.fakes.waiting import eventually
 
 #: Each kill costs the group its session time-out, and a busy machine more.
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -149,12 +150,6 @@ async def publish(outside: Outside, tickets: list[Ticket]) -> None:
     servers, prefix = outside.environ["KAFKA_BOOTSTRAP_SERVERS"], outside.environ["DISPATCH_TOPIC_PREFIX"]
     async with KafkaPublisher(servers, prefix, "test") as publisher:
         await publisher.publish([Emission(TICKETS, ticket) for ticket in tickets])
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not await holds():  # noqa: ASYNC110 - what is waited for happens outside this loop
-            await asyncio.sleep(0.05)
 
 
 async def test_executors_killed_in_the_middle_place_one_order_for_each_ticket(outside: Outside) -> None:

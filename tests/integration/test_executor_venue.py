@@ -6,7 +6,7 @@ The referee is the venue's journal.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -17,26 +17,25 @@ import orjson
 import pytest
 
 from kernel.adapters.alpaca import AlpacaGateway
-from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.adapters.request_buckets import shared_governor
-from kernel.contracts.messages import OrderStatus, Ticket
+from kernel.contracts.messages import OrderStatus, RejectionCode, Ticket
 from kernel.domain.errors import VenueUnavailable
 from kernel.runtime.clock import VenueClock
-from kernel.testing.builders import a_leg, a_ticket, an_idea
 from services.executor.core.orders import client_order_id_of, request_of
 from services.executor.settings import ExecutorSettings
 from simulator.faults import Fault, FaultKind
 from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
+from tests.fakes.executor_at_venue import quoted_venue, settings_at, ticket_for
 from tests.fakes.executor_process import Executor
-from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
+from tests.fakes.market import NEXT_FRIDAY, FakeMarket, at_eastern, spy
 from tests.fakes.params import widened_params_file
-from tests.fakes.venue_accounts import account_at
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
-S = OrderStatus
+S, C = OrderStatus, RejectionCode
 POST = {"path": "/v2/orders", "method": "POST"}
 #: Short, so that the tests are: what an unanswered request costs.
 DEADLINE_S, SETTLE_S = 0.4, 0.3
@@ -50,8 +49,7 @@ def market() -> FakeMarket:
 
 @pytest.fixture
 def venue(market: FakeMarket) -> Iterator[VenueThread]:
-    settings = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.NBBO)
-    with VenueThread(market, settings) as running:
+    with quoted_venue(market) as running:
         yield running
 
 
@@ -66,17 +64,7 @@ def params_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(venue: VenueThread, database_url: str, params_file: Path) -> ExecutorSettings:
-    migrate(database_url)
-    return ExecutorSettings.from_env(
-        {
-            "DATABASE_URL": database_url,
-            "APCA_API_BASE_URL": venue.url,
-            "APCA_API_DATA_URL": venue.url,
-            "DISPATCH_VENUE_DEADLINE_S": str(DEADLINE_S),
-            "DISPATCH_EXECUTOR_SWEEP_S": "0.2",
-            "DISPATCH_PARAMS_FILE": str(params_file),
-        }
-    )
+    return settings_at(venue, database_url, params_file, DISPATCH_VENUE_DEADLINE_S=str(DEADLINE_S))
 
 
 @pytest.fixture
@@ -91,18 +79,6 @@ async def database(settings: ExecutorSettings) -> AsyncIterator[Database]:
     await opened.open()
     yield opened
     await opened.close()
-
-
-def ticket_for(venue: VenueThread, cause: str = "signal-1", life_s: float = 300, **values: Any) -> Ticket:
-    """A ticket for four SPY calls at 2.50, good from the venue's present on."""
-    end = venue.desk.clock.now() + timedelta(seconds=life_s)
-    defaults: dict[str, Any] = {
-        "account": account_at(venue),
-        "legs": (a_leg(occ_symbol=spy(520, NEXT_FRIDAY)),),
-        "idea": an_idea(expires_at=end),
-        "expires_at": end,
-    }
-    return a_ticket(cause, **(defaults | values))
 
 
 def accepted(venue: VenueThread) -> Counter[str]:
@@ -123,16 +99,6 @@ async def statuses(database: Database, ticket: Ticket) -> list[str]:
             "SELECT status FROM dispatch_executions WHERE ticket_id = %s ORDER BY sequence", (ticket.meta.id,)
         )
         return [row[0] for row in await cursor.fetchall()]
-
-
-async def eventually(condition: Callable[[], Any], within_s: float = 10) -> None:
-    """Poll until `condition` holds; it may be asynchronous."""
-    async with asyncio.timeout(within_s):
-        while True:
-            answer = condition()
-            if await answer if asyncio.iscoroutine(answer) else answer:
-                return
-            await asyncio.sleep(0.01)
 
 
 def one_order(ticket: Ticket) -> Counter[str]:
@@ -412,3 +378,49 @@ async def test_another_executor_listens_on_when_the_listener_stops(
 
 async def _is(database: Database, ticket: Ticket, status: OrderStatus) -> bool:
     return (await statuses(database, ticket))[-1:] == [status]
+
+
+@pytest.mark.parametrize(
+    ("prices", "code"),
+    [
+        ({"limit_price": Decimal(1)}, C.PRICE_BELOW_COLLAR),
+        ({"limit_price": Decimal(25), "price_ceiling": Decimal(25)}, C.PRICE_ABOVE_COLLAR),
+        ({"limit_price": Decimal(25)}, C.LIMIT_ABOVE_CEILING),
+    ],
+    ids=["one dollar", "ten-fold", "ten-fold with an old ceiling"],
+)
+async def test_a_senseless_limit_never_reaches_the_venue(
+    venue: VenueThread,
+    executor: Executor,
+    database: Database,
+    prices: dict[str, Decimal],
+    code: RejectionCode,
+) -> None:
+    ticket = ticket_for(venue, contracts=1, **prices)
+
+    await executor.deliver(ticket)
+
+    assert await _noes(database, ticket) == [code]
+    assert posts(venue) == 0
+
+
+async def test_an_order_before_the_open_never_reaches_the_venue(
+    market: FakeMarket, database_url: str, params_file: Path, database: Database
+) -> None:
+    market.starts_at = at_eastern("09:29")
+    with quoted_venue(market) as closed:
+        ticket = ticket_for(closed)
+        async with Executor(settings_at(closed, database_url, params_file)) as executor:
+            await executor.deliver(ticket)
+
+        assert await _noes(database, ticket) == [C.MARKET_CLOSED]
+        assert posts(closed) == 0
+
+
+async def _noes(database: Database, ticket: Ticket) -> list[str]:
+    async with database.transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT code FROM dispatch_executions WHERE ticket_id = %s AND status = 'REJECTED'",
+            (ticket.meta.id,),
+        )
+        return [row[0] for row in await cursor.fetchall()]

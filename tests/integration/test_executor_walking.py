@@ -12,25 +12,21 @@ from typing import Any
 import orjson
 import pytest
 
-from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from kernel.contracts.messages import Ticket
 from kernel.runtime.settings import PROJECT_ROOT
 from services.executor.core.attempts import attempt_id_of
-from services.executor.settings import ExecutorSettings
 from simulator.faults import Fault, FaultKind
 from simulator.server import VenueThread
-from simulator.settings import VenueSettings
-from simulator.venue.fills import FillModel
+from tests.fakes.executor_at_venue import CALL, quoted_venue, settings_at, ticket_for
 from tests.fakes.executor_process import Executor
-from tests.fakes.market import NEXT_FRIDAY, FakeMarket, spy
-from tests.integration.test_executor_venue import eventually, ticket_for
+from tests.fakes.market import FakeMarket
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 PATCH: dict[str, Any] = {"path": "/v2/orders", "method": "PATCH"}
 DELETE: dict[str, Any] = {"path": "/v2/orders", "method": "DELETE"}
 POST: dict[str, Any] = {"path": "/v2/orders", "method": "POST"}
-OCC = spy(520, NEXT_FRIDAY)
 CONTRACTS = 4
 #: A loaded machine may be slow; the walk itself takes ten seconds.
 WITHIN_S = 90
@@ -45,28 +41,17 @@ def market() -> FakeMarket:
 
 @pytest.fixture
 def venue(market: FakeMarket) -> Iterator[VenueThread]:
-    settings = VenueSettings(latency_ms=(1.0, 50.0), fill_model=FillModel.NBBO, speed=10, partial_fills=0)
-    with VenueThread(market, settings) as running:
+    with quoted_venue(market, latency_ms=(1.0, 50.0), speed=10, partial_fills=0) as running:
         yield running
 
 
 @pytest.fixture
 async def executor(venue: VenueThread, database_url: str, tmp_path: Path) -> AsyncIterator[Executor]:
-    migrate(database_url)
     params = json.loads((PROJECT_ROOT / "config" / "trading_params.json").read_text())
     params["executor"]["lookup_settle_s"] = 0.3
     file = tmp_path / "params.json"
     file.write_text(json.dumps(params))
-    settings = ExecutorSettings.from_env(
-        {
-            "DATABASE_URL": database_url,
-            "APCA_API_BASE_URL": venue.url,
-            "APCA_API_DATA_URL": venue.url,
-            "DISPATCH_VENUE_DEADLINE_S": "0.5",
-            "DISPATCH_EXECUTOR_SWEEP_S": "0.2",
-            "DISPATCH_PARAMS_FILE": str(file),
-        }
-    )
+    settings = settings_at(venue, database_url, file, DISPATCH_VENUE_DEADLINE_S="0.5")
     async with Executor(settings) as running:
         yield running
 
@@ -152,7 +137,7 @@ async def test_an_order_at_the_mid_walks_to_the_ask_and_is_filled_there(
     ticket = a_walk(venue)
     async with executor.tracking():
         await executor.deliver(ticket)
-        await eventually(lambda: ended(database, ticket), WITHIN_S)
+        await eventually(lambda: ended(database, ticket), within_s=WITHIN_S)
 
     referee = Referee(venue, ticket)
     assert await state(database, ticket) == ("FILLED", CONTRACTS)
@@ -169,7 +154,7 @@ async def test_what_the_market_never_takes_is_cancelled_after_its_rest(
     venue.desk.faults.inject(Fault(kind=FaultKind.HALT, count=None))
     async with executor.tracking():
         await executor.deliver(ticket)
-        await eventually(lambda: ended(database, ticket), WITHIN_S)
+        await eventually(lambda: ended(database, ticket), within_s=WITHIN_S)
 
     assert await state(database, ticket) == ("CANCELED", 0)
     assert Referee(venue, ticket).most_alive == 1
@@ -214,8 +199,8 @@ async def test_under_faults_one_attempt_is_alive_at_a_time_and_never_too_much_is
         await executor.deliver(ticket)
         for fault in _STORMS[storm]:
             venue.desk.faults.inject(fault)
-        market.quotes[OCC] = (2.40, 2.56)
-        await eventually(lambda: ended(database, ticket), WITHIN_S)
+        market.quotes[CALL] = (2.40, 2.56)
+        await eventually(lambda: ended(database, ticket), within_s=WITHIN_S)
         venue.desk.faults.clear()
 
     referee = Referee(venue, ticket)
@@ -232,11 +217,11 @@ async def test_a_partial_fill_is_walked_on_for_its_rest_alone(
 ) -> None:
     ticket = a_walk(venue)
     venue.desk.faults.inject(Fault(kind=FaultKind.FORCE_PARTIAL, count=1))
-    market.quotes[OCC] = (2.40, 2.50)
+    market.quotes[CALL] = (2.40, 2.50)
     async with executor.tracking():
         await executor.deliver(ticket)
-        await eventually(lambda: _partly(database, ticket, market), WITHIN_S)
-        await eventually(lambda: ended(database, ticket), WITHIN_S)
+        await eventually(lambda: _partly(database, ticket, market), within_s=WITHIN_S)
+        await eventually(lambda: ended(database, ticket), within_s=WITHIN_S)
 
     referee = Referee(venue, ticket)
     assert await state(database, ticket) == ("FILLED", CONTRACTS)
@@ -247,5 +232,5 @@ async def _partly(database: Database, ticket: Ticket, market: FakeMarket) -> boo
     """Let the market go away from the order once the venue has filled a part of it."""
     _, filled = await state(database, ticket)
     if filled:
-        market.quotes[OCC] = (2.40, 2.58)
+        market.quotes[CALL] = (2.40, 2.58)
     return bool(filled)

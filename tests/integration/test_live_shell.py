@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,6 +23,7 @@ from kernel.stream.stage import Emission, Emissions
 from kernel.stream.worker import Worker
 from kernel.testing.builders import a_meta, a_selection, a_signal, an_idea
 from tests.contracts.samples import an_evidence
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -120,16 +121,6 @@ class Broker:
 async def broker(kafka_bootstrap: str, topic_prefix: str) -> Broker:
     await create_topics(kafka_bootstrap, TopicSettings(prefix=topic_prefix, partitions=3))
     return Broker(kafka_bootstrap, topic_prefix)
-
-
-async def eventually(holds: Callable[[], object], *tasks: asyncio.Task[None]) -> None:
-    """Wait until `holds` does; a worker that ends meanwhile fails the test."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not await holds():  # type: ignore[misc]
-            for task in tasks:
-                if task.done():
-                    task.result()
-            await asyncio.sleep(0.1)
 
 
 async def test_topics_are_made_once_with_their_dead_letters(broker: Broker) -> None:

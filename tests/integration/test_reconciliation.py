@@ -1,7 +1,7 @@
 """The listener's comparison as it is wired in app.py: a real Postgres, the simulator, and a person with alpaca-py."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -13,25 +13,20 @@ import requests
 from alpaca.trading.client import TradingClient
 from alpaca.trading.requests import LimitOrderRequest
 
-from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
-from kernel.contracts.messages import Ticket
-from kernel.testing.builders import a_leg, a_ticket, an_idea
 from services.executor.adapters.postgres_drift import PostgresDrift
 from services.executor.adapters.postgres_readiness import PostgresReadiness
 from services.executor.core.readiness import READINESS_UNKNOWN, Readiness
 from services.executor.settings import ExecutorSettings
 from simulator.faults import Fault, FaultKind
 from simulator.server import VenueThread
-from simulator.settings import VenueSettings
-from simulator.venue.fills import FillModel
+from tests.fakes.executor_at_venue import CALL, quoted_venue, settings_at, ticket_for
 from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, THIS_FRIDAY, FakeMarket, at_eastern, spy
 from tests.fakes.params import widened_params_file
-from tests.fakes.venue_accounts import account_at
+from tests.fakes.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-CALL = spy(520, NEXT_FRIDAY)
 
 
 @pytest.fixture
@@ -42,24 +37,14 @@ def market() -> FakeMarket:
 
 @pytest.fixture
 def venue(market: FakeMarket) -> Iterator[VenueThread]:
-    settings = VenueSettings(latency_ms=(1.0, 5.0), fill_model=FillModel.NBBO)
-    with VenueThread(market, settings) as running:
+    with quoted_venue(market) as running:
         yield running
 
 
 @pytest.fixture
 def settings(venue: VenueThread, database_url: str, tmp_path: Path) -> ExecutorSettings:
-    migrate(database_url)
-    return ExecutorSettings.from_env(
-        {
-            "DATABASE_URL": database_url,
-            "APCA_API_BASE_URL": venue.url,
-            "APCA_API_DATA_URL": venue.url,
-            "DISPATCH_PARAMS_FILE": str(widened_params_file(tmp_path)),
-            "DISPATCH_EXECUTOR_SWEEP_S": "0.2",
-            "DISPATCH_EXECUTOR_RECONCILE_S": "1",
-        }
-    )
+    params_file = widened_params_file(tmp_path)
+    return settings_at(venue, database_url, params_file, DISPATCH_EXECUTOR_RECONCILE_S="1")
 
 
 @pytest.fixture
@@ -128,25 +113,6 @@ class Books:
             return await self.clean_passes() >= begun + passes
 
         await eventually(holds)
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]], within_s: float = 60) -> None:
-    async with asyncio.timeout(within_s):
-        while not await holds():  # noqa: ASYNC110 - what is waited for happens outside this loop
-            await asyncio.sleep(0.05)
-
-
-def ticket_for(venue: VenueThread, cause: str = "signal-1", **values: Any) -> Ticket:
-    """A ticket for four SPY calls at 2.50, good from the venue's present on."""
-    end = venue.desk.clock.now() + timedelta(minutes=5)
-    return a_ticket(
-        cause,
-        account=account_at(venue),
-        legs=(a_leg(occ_symbol=CALL),),
-        idea=an_idea(expires_at=end),
-        expires_at=end,
-        **values,
-    )
 
 
 def trade(person: TradingClient, quantity: int, symbol: str = CALL) -> None:

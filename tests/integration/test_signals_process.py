@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from tests.fakes.market import FakeMarket, at_eastern
 from tests.fakes.signals_market import OPENS_AT, a_breakout_day
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -124,12 +125,6 @@ async def is_ready(client: httpx.AsyncClient) -> bool:
     with contextlib.suppress(httpx.TransportError):
         return (await client.get("/readyz")).status_code == 200
     return False
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not await holds():  # noqa: ASYNC110 - what is waited for happens outside this loop
-            await asyncio.sleep(0.05)
 
 
 def free_port() -> int:

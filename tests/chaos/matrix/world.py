@@ -30,9 +30,9 @@ from simulator.server import VenueThread
 from simulator.settings import VenueSettings
 from simulator.venue.fills import FillModel
 from tests.chaos.matrix.cells import Cell
+from tests.fakes.executor_at_venue import account_at
 from tests.fakes.market import NEXT_FRIDAY, STRIKES, FakeMarket, spy
 from tests.fakes.params import widened_params_file
-from tests.fakes.venue_accounts import account_at
 
 #: How long an unanswered order is looked for, seconds: short, so that the matrix is.
 SETTLE_S = 0.6

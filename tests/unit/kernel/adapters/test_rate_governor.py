@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -7,6 +6,7 @@ from kernel.adapters import rate_governor
 from kernel.adapters.rate_governor import RateGovernor
 from kernel.domain.errors import DatabaseUnavailable, OverBudget
 from kernel.domain.rate_limit import Bucket, Budget, Told, Urgency, full
+from tests.fakes.waiting import eventually
 
 TRADING = Budget.TRADING
 
@@ -55,12 +55,6 @@ def buckets() -> FakeBuckets:
 async def governor(buckets: FakeBuckets):
     async with RateGovernor(lambda: buckets) as made:
         yield made
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():  # noqa: ASYNC110 - what is awaited is inside the governor
-            await asyncio.sleep(0.001)
 
 
 async def test_a_request_goes_when_the_shared_bucket_grants_it(

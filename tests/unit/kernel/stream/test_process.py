@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import httpx
@@ -22,6 +22,7 @@ from kernel.domain.errors import (
 from kernel.runtime.settings import ServiceSettings
 from kernel.stream.process import Process, run, run_until
 from tests.fakes.log import FakeLog
+from tests.fakes.waiting import eventually
 
 DEADLINE_S = 10.0
 
@@ -70,12 +71,6 @@ async def running(process: Process) -> AsyncIterator[httpx.AsyncClient]:
             yield client
         finally:
             stop.set()
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not await holds():  # noqa: ASYNC110 - what is waited for happens outside this loop
-            await asyncio.sleep(0.02)
 
 
 async def status(client: httpx.AsyncClient, path: str) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from kernel.stream.producer import KafkaPublisher, LogUnavailable
 from kernel.stream.stage import Emission
 from kernel.testing.builders import a_signal
 from tests.fakes.revisions import changed, exported, own_store, values, with_field, written
+from tests.fakes.waiting import eventually
 
 
 class FailingProducer:
@@ -152,12 +152,6 @@ async def test_a_broker_that_is_away_while_the_producer_is_replaced_leaves_that_
 
     assert unborn.stopped
     assert fresh.values == [b"value"]
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():  # noqa: ASYNC110 - what is waited for happens in another task
-            await asyncio.sleep(0)
 
 
 async def test_what_was_written_before_goes_out_in_the_bytes_it_was_written_in() -> None:

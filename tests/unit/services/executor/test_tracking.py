@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +18,7 @@ from services.executor.core.orders import request_of
 from services.executor.core.steps import Steps
 from services.executor.tracking import OrderTracker
 from tests.fakes.executor import FakeBroker, FakeOrders, FakeTradeUpdates
+from tests.fakes.waiting import eventually
 
 S = OrderStatus
 STEPS = Steps(Origin("executor", "test", "test"))
@@ -77,13 +78,6 @@ class Desk:
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Let the tasks run until `condition` holds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the condition is about fakes that tell nobody
-            await asyncio.sleep(0.001)
 
 
 # The sweep
