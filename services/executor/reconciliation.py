@@ -6,7 +6,9 @@
    again: what is read while orders trade is compared with all that came in between (see core.reconciling.comparing).
 3. A fill is ours if its order is, which is asked of the books by the venue's id and, where they do not know it yet, of
    the venue for our own id: the intent of every order of ours is in the books before the venue hears of it.
-4. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
+4. Our orders are judged that have new fills, those the ledger moved since the last pass, and those that differed in it:
+   a difference of an order goes when it is gone, or when a person accepts it.
+5. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError
 from kernel.runtime.logging import get_logger
 from services.executor.core.reconciling.activities import Activity, Kind
-from services.executor.core.reconciling.books import Orders, Outcome, OwnOrder, Suspect, VenueView
+from services.executor.core.reconciling.books import Orders, Outcome, OwnOrder, Suspect, VenueView, order_of
 from services.executor.core.reconciling.comparing import baseline, reconcile
 from services.executor.core.reconciling.found import (
     ForeignOrder,
@@ -162,7 +164,10 @@ class Reconciler:
         listed = await self._statement.fills(after)
         movements = await self._statement.movements(_movements_after(reading, now))
         swept = await self._sweep()
-        early = await self._books.filled_since(self._account_id(), _since(reading))
+        early = {
+            **await self._books.own(self._account_id(), _suspected(reading)),
+            **await self._books.filled_since(self._account_id(), _since(reading)),
+        }
         quantities = await self._books.quantities(self._account_id())
         positions, cash_usd = await self._statement.positions(), await self._statement.cash_usd()
         again = await self._statement.fills(_newest(listed, after) - _OVERLAP)
@@ -212,7 +217,7 @@ class Reconciler:
         return Outcome(events=first.events, suspects=())
 
     async def _keep(self, reading: BookReading, seen: _Seen, record: PassRecord) -> Outcome | None:
-        orders = Orders(early=seen.early, late=await self._late(seen.venue))
+        orders = Orders(early=seen.early, late=await self._late(seen.venue, _suspected(reading)))
         outcome = reconcile(reading.ledger, seen.venue, orders)
         now = seen.venue.now
         found = [e for moved in seen.swept.moved if (e := found_order(moved, now)) is not None]
@@ -223,9 +228,9 @@ class Reconciler:
         _tell(outcome, reading.ledger.suspects)
         return outcome
 
-    async def _late(self, venue: VenueView) -> Mapping[str, OwnOrder]:
-        """Return our orders the new fills are of, after looking up those the ledger is behind with."""
-        filled: dict[str, Decimal] = {}
+    async def _late(self, venue: VenueView, suspected: Iterable[str]) -> Mapping[str, OwnOrder]:
+        """Return our orders in doubt and those the new fills are of, after looking up what the ledger is behind with."""
+        filled = dict.fromkeys(suspected, Decimal(0))
         for activity in (*venue.before, *venue.between):
             if activity.client_order_id is not None:
                 filled[activity.client_order_id] = filled.get(activity.client_order_id, Decimal(0)) + abs(
@@ -291,6 +296,12 @@ def _movements_after(reading: BookReading, now: datetime) -> datetime:
     if reading.fills_since is None:
         return now - _FIRST_MOVEMENTS
     return min(now, reading.fills_since) - _MOVEMENTS
+
+
+def _suspected(reading: BookReading) -> list[str]:
+    """Return our orders that differed in the last pass: they are judged until the difference is gone."""
+    keys = (suspect.difference.key for suspect in reading.ledger.suspects)
+    return [name for key in keys if (name := order_of(key)) is not None]
 
 
 def _since(reading: BookReading) -> datetime:

@@ -21,6 +21,11 @@ def order_key(client_order_id: str) -> str:
     return f"order:{client_order_id}"
 
 
+def order_of(key: str) -> str | None:
+    """Return the client order id a difference is about; None where it is about something else."""
+    return key.removeprefix(order_key("")) if key.startswith(order_key("")) else None
+
+
 def event_key(event_id: str) -> str:
     """Return the key of an expected activity that never came."""
     return f"expected:{event_id}"
@@ -136,7 +141,7 @@ class Orders:
     """Our orders as far as a pass has to look at them, by client order id.
 
     `early`: read before the venue's activities were last listed, those whose fills the ledger changed of late.
-    `late`: read after it, those the new fills are of.
+    `late`: read after it, those the new fills are of. Both have those that differed in the pass before.
     """
 
     early: Mapping[str, OwnOrder] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from kernel.domain.errors import VenueUnavailable
@@ -55,12 +55,17 @@ class FakeStatement:
 
 @dataclass
 class FakeBooks:
-    """Books that keep what passes wrote. `sent` are the ids of orders of ours, `shown` those with a venue's id."""
+    """Books that keep what passes wrote. `sent` are the ids of orders of ours, `shown` those with a venue's id.
+
+    `filled` is what the ledger counts of each order, and `stepped_at` when it last changed (machine time).
+    """
 
     ledger: LedgerView = field(default_factory=a_ledger)
     sent: set[str] = field(default_factory=set)
     shown: dict[str, str] = field(default_factory=dict)
     filled: dict[str, int] = field(default_factory=dict)
+    stepped_at: dict[str, datetime] = field(default_factory=dict)
+    pass_at: datetime = READ_AT
     strangers: set[str] = field(default_factory=set)
     kept: list[Outcome] = field(default_factory=list)
     adopted: list[ForeignOrder] = field(default_factory=list)
@@ -78,7 +83,7 @@ class FakeBooks:
 
     async def read(self, account_id: str) -> BookReading:
         del account_id
-        return BookReading(self.ledger, version=1, fills_since=NOW, pass_at=READ_AT)
+        return BookReading(self.ledger, version=1, fills_since=NOW, pass_at=self.pass_at)
 
     async def unknown(self, account_id: str, event_ids: Collection[str]) -> set[str]:
         del account_id
@@ -95,17 +100,20 @@ class FakeBooks:
         return self.strangers & set(venue_order_ids)
 
     async def filled_since(self, account_id: str, since: datetime) -> Mapping[str, OwnOrder]:
-        del account_id, since
-        return {}
+        del account_id
+        return {i: self._own(i) for i, at in self.stepped_at.items() if at >= since}
 
     async def own(self, account_id: str, client_order_ids: Collection[str]) -> Mapping[str, OwnOrder]:
         del account_id
-        return {
-            i: OwnOrder(
-                client_order_id=i, ledger_contracts=Decimal(self.filled.get(i, 0)), taken_contracts=Decimal(0)
-            )
-            for i in client_order_ids
-        }
+        return {i: self._own(i) for i in client_order_ids}
+
+    def _own(self, name: str) -> OwnOrder:
+        fills = [e for o in self.kept for e in o.events if e.kind is Kind.FILL and e.client_order_id == name]
+        return OwnOrder(
+            client_order_id=name,
+            ledger_contracts=Decimal(self.filled.get(name, 0)),
+            taken_contracts=sum((abs(fill.quantity) for fill in fills), Decimal(0)),
+        )
 
     async def quantities(self, account_id: str) -> Mapping[str, Decimal]:
         del account_id
@@ -144,6 +152,18 @@ class Desk:
             account_id=lambda: "PA1",
             reconcile_s=reconcile_s,
         )
+
+    async def passes_later(
+        self, seconds: int, positions: Mapping[str, int] | None = None, cash_usd: str = "1000"
+    ) -> Outcome:
+        """A pass so long after the first; the books then hold the given, and the pass's suspects."""
+        now = READ_AT + timedelta(seconds=seconds)
+        self.books.ledger = replace(self.books.ledger, read_at=now)
+        outcome = await self.reconciler().compare(1)
+        assert outcome is not None
+        self.books.ledger = replace(a_ledger(positions, cash_usd, after=outcome), read_at=now)
+        self.books.pass_at = now
+        return outcome
 
     async def sweep(self) -> Swept:
         return Swept()
@@ -219,6 +239,34 @@ async def test_an_order_the_ledger_is_behind_with_is_looked_up_before_it_is_judg
     assert desk.followed == ["order-1"]
     assert outcome is not None
     assert outcome.is_clean
+
+
+async def test_an_order_the_ledger_stays_behind_with_is_drift_and_looked_up_in_every_pass() -> None:
+    """Its fill was taken in the first pass, so that later ones list nothing new of it."""
+    desk = Desk()
+    desk.statement.listed = [unnamed(a_fill(2, ours="order-1"))]
+    desk.statement.held, desk.statement.cash = {CALL: 2}, "500"
+    desk.books.shown = {"venue-order-1": "order-1"}
+
+    outcomes = [await desk.passes_later(seconds, {CALL: 2}, "500") for seconds in (0, 2, 12, 22)]
+
+    assert [[s.is_drift for s in outcome.suspects] for outcome in outcomes] == [
+        [False],
+        [True],
+        [True],
+        [True],
+    ]
+    assert desk.followed == ["order-1"] * 4
+    desk.on_follow = lambda name: desk.books.filled.update({name: 2})
+    assert (await desk.passes_later(32, {CALL: 2}, "500")).is_clean
+
+
+async def test_an_order_the_ledger_stays_ahead_with_is_drift_long_after_its_last_step() -> None:
+    desk = Desk()
+    desk.books.filled = {"order-1": 2}
+    desk.books.stepped_at = {"order-1": READ_AT - timedelta(seconds=1)}
+    outcomes = [await desk.passes_later(seconds) for seconds in (0, 2, 22, 42, 62)]
+    assert [[s.is_drift for s in outcome.suspects] for outcome in outcomes] == [[False], *[[True]] * 4]
 
 
 async def test_figures_read_before_a_fill_of_the_second_listing_agree() -> None:
