@@ -77,6 +77,17 @@ async def test_a_fill_of_our_own_moves_what_the_venue_says_and_not_what_the_ledg
     assert await books.quantities(ACCOUNT) == {CALL: 2}
 
 
+async def test_a_fraction_of_a_share_keeps_its_nine_decimals(books: PostgresBooks) -> None:
+    share = replace(
+        an_event(), symbol="AAPL", quantity=Decimal("0.123456789"), cash_usd=Decimal("-23.12962961715")
+    )
+    assert await keep(books, [share], a_record(version=1))
+    assert await figures(books) == (
+        {CALL: 2, "AAPL": Decimal("0.123456789")},
+        Decimal("976.87037038285"),
+    )
+
+
 async def test_a_pass_that_read_older_books_does_not_count(books: PostgresBooks) -> None:
     assert await keep(books, [an_event("first")], a_record(version=1))
     assert not await keep(books, [an_event("second")], a_record(version=1))

@@ -9,6 +9,13 @@ from services.executor.core.reconciling.activities import Activity, Kind
 
 #: Key of the cash among differences; positions and orders have a prefix before their name.
 CASH = "cash"
+#: The venue tells cash in cents; what a fraction of a share costs has more digits.
+_HALF_A_CENT = Decimal("0.005")
+
+
+def cash_agrees(found_usd: Decimal, expected_usd: Decimal) -> bool:
+    """Tell whether two figures of cash are the same to half a cent."""
+    return abs(found_usd - expected_usd) <= _HALF_A_CENT
 
 
 def position_key(symbol: str) -> str:

@@ -4,7 +4,8 @@ Entry points: `baseline` at first sight, `reconcile` ever after.
 1. The books follow the activities: what the ledger expects to find is its baseline and everything taken since. So a
    fill of a foreign order, a fee, a transfer explain themselves.
 2. Positions and cash are read between two listings of activities, while orders trade. A figure agrees if it is one the
-   account passed through between the two; no stillness is needed.
+   account passed through between the two; no stillness is needed. Cash agrees to half a cent: the price of a fraction
+   of a share has more digits than the venue's cash.
 3. What the figures show before an activity tells it (see `pending`) is taken as a synthetic event; the activity that
    comes later confirms it and moves nothing a second time.
 4. An order of ours has as many contracts filled in the ledger as its fills at the venue add up to: not fewer, and not
@@ -31,6 +32,7 @@ from services.executor.core.reconciling.books import (
     Outcome,
     OwnOrder,
     VenueView,
+    cash_agrees,
     event_key,
     order_key,
     position_key,
@@ -171,7 +173,7 @@ def _differences(
         if found not in path:
             yield Difference(key=position_key(symbol), expected=path[-1], found=found)
     path = _path(ledger.cash_usd, [e.cash_usd for e in early], [e.cash_usd for e in late])
-    if venue.cash_usd not in path:
+    if not any(cash_agrees(venue.cash_usd, figure) for figure in path):
         yield Difference(key=CASH, expected=path[-1], found=venue.cash_usd)
 
 
@@ -203,7 +205,7 @@ def _remaining(differences: Sequence[Difference], explained: Sequence[Event]) ->
         moved[CASH] = moved.get(CASH, _NOTHING) + event.cash_usd
     known = {difference.key: difference for difference in differences}
     adjusted = [replace(d, expected=d.expected + moved.get(d.key, _NOTHING)) for d in known.values()]
-    return [difference for difference in adjusted if difference.amount]
+    return [d for d in adjusted if (not cash_agrees(d.found, d.expected) if d.key == CASH else d.amount)]
 
 
 def _order_differences(events: Sequence[Event], orders: Orders) -> Iterable[Difference]:

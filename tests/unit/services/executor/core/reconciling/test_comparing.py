@@ -1,5 +1,6 @@
 """What explains the venue's figures, scenario by scenario, and what nothing explains."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -136,6 +137,18 @@ def test_a_cent_that_no_activity_explains_is_a_difference() -> None:
     outcome = passed(a_ledger(), a_venue(cash_usd="999.99"))
     assert keys(outcome) == [CASH]
     assert outcome.suspects[0].difference.amount == Decimal("-0.01")
+
+
+@pytest.mark.parametrize(("cash_usd", "agrees"), [("976.87", True), ("976.88", False), ("976.86", False)])
+def test_a_fraction_of_a_share_agrees_with_cash_in_cents(cash_usd: str, agrees: bool) -> None:  # noqa: FBT001 - a case
+    """Bought by hand for 23.12962961715: the venue has 976.87 left."""
+    share = replace(
+        a_fill(1, "187.35", symbol="AAPL"),
+        quantity=Decimal("0.123456789"),
+        cash_usd=-Decimal("0.123456789") * Decimal("187.35"),
+    )
+    venue = replace(a_venue({}, cash_usd, before=[share]), positions={"AAPL": Decimal("0.123456789")})
+    assert passed(a_ledger(), venue).is_clean == agrees
 
 
 def test_a_position_that_no_activity_explains_is_a_difference() -> None:
