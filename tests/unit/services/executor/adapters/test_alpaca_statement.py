@@ -29,11 +29,12 @@ class Answering:
 
 
 def statement(answer: Any) -> AlpacaStatement:
-    return AlpacaStatement(cast(AlpacaGateway, Answering(answer)))
+    return AlpacaStatement(cast("AlpacaGateway", Answering(answer)))
 
 
 @pytest.mark.parametrize(
-    "row", [{"qty": "1"}, {"symbol": None, "qty": "1"}, {"symbol": "SPY"}, {"symbol": "SPY", "qty": "NaN"}, None]
+    "row",
+    [{"qty": "1"}, {"symbol": None, "qty": "1"}, {"symbol": "SPY"}, {"symbol": "SPY", "qty": "NaN"}, None],
 )
 async def test_a_position_that_is_not_whole_makes_the_venue_unavailable(row: object) -> None:
     with pytest.raises(VenueUnavailable):
