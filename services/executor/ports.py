@@ -218,7 +218,10 @@ class Statement(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BookReading:
-    """The books as a pass read them. `fills_since` (market time) and `pass_at` (machine time): where the last one ended."""
+    """The books as a pass read them. `fills_since` (market time): up to where the last one took fills.
+
+    `pass_at` (machine time) is when that one read the books.
+    """
 
     ledger: LedgerView
     version: int
@@ -228,11 +231,15 @@ class BookReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassRecord:
-    """One pass: whose, on which version of the books, in which listener's time, and up to where it took fills."""
+    """One pass: whose, on which version of the books, in which listener's time, and up to where it took fills.
+
+    `read_at` (machine time) is when it read the books: everything it looked at is later.
+    """
 
     account_id: str
     version: int
     epoch: int
+    read_at: datetime
     market_now: datetime
     fills_since: datetime
     duration_ms: float

@@ -2,13 +2,15 @@
 
 1. A pass runs when a listener begins, after every (re)connect of the stream, every `reconcile_s`, and soon after one
    that found something it cannot explain.
-2. In a pass the venue's fills are listed, then our orders compared, then positions and cash read, then its fills listed
+2. A pass counts from when it read the books; so the books are told of a connect before its pass begins, and of a
+   stream that fell and came up again between two heartbeats as of one that fell.
+3. In a pass the venue's fills are listed, then our orders compared, then positions and cash read, then its fills listed
    again: what is read while orders trade is compared with all that came in between (see core.reconciling.comparing).
-3. A fill is ours if its order is, which is asked of the books by the venue's id and, where they do not know it yet, of
+4. A fill is ours if its order is, which is asked of the books by the venue's id and, where they do not know it yet, of
    the venue for our own id: the intent of every order of ours is in the books before the venue hears of it.
-4. Our orders are judged that have new fills, those the ledger moved since the last pass, and those that differed in it:
+5. Our orders are judged that have new fills, those the ledger moved since the last pass, and those that differed in it:
    a difference of an order goes when it is gone, or when a person accepts it.
-5. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
+6. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
 """
 
 import asyncio
@@ -68,11 +70,12 @@ class _Seen:
 
 
 class StreamWatch:
-    """TradeUpdates that are also watched: whether the stream is up, and when that last changed."""
+    """TradeUpdates that are also watched: whether the stream is up, how often it came up, and when that last changed."""
 
     def __init__(self, updates: TradeUpdates) -> None:
         self._updates = updates
         self.is_up = False
+        self.connects = 0
         self.changed = asyncio.Event()
 
     async def listen(
@@ -84,6 +87,7 @@ class StreamWatch:
         """Listen as the port says."""
 
         def up() -> None:
+            self.connects += 1
             self._set(is_up=True)
             on_connect()
 
@@ -142,6 +146,7 @@ class Reconciler:
             account_id=self._account_id(),
             version=reading.version,
             epoch=epoch,
+            read_at=reading.ledger.read_at,
             market_now=seen.venue.now,
             fills_since=seen.newest,
             duration_ms=1000 * (loop.time() - began),
@@ -243,17 +248,20 @@ class Reconciler:
         return {**own, **await self._books.own(self._account_id(), behind)} if behind else own
 
     async def _beat_for_ever(self, epoch: int, now: asyncio.Event) -> None:
-        was_up = False
+        told = -1
         while True:
-            is_up = self._stream.is_up
+            is_up, connects = self._stream.is_up, self._stream.connects
             self._stream.changed.clear()
-            if is_up and not was_up:
-                now.set()
-            was_up = is_up
             try:
+                if connects != told:
+                    await self._books.beat(self._account_id(), epoch, stream_ready=False)
                 await self._books.beat(self._account_id(), epoch, stream_ready=is_up)
             except TransientError as e:
                 _log.warning("the listener's heartbeat was not written", reason=str(e))
+            else:
+                if is_up and connects != told:
+                    now.set()
+                told = connects
             await _wait(self._stream.changed, _BEAT_S)
 
     async def _compare_for_ever(self, epoch: int, now: asyncio.Event) -> None:

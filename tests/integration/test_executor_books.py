@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
 from services.executor.adapters.postgres_books import PostgresBooks
+from services.executor.adapters.postgres_readiness import PostgresReadiness
+from services.executor.core.readiness import Readiness
 from services.executor.core.reconciling.activities import Kind
 from services.executor.core.reconciling.books import Baseline, Event, Outcome
 from services.executor.core.reconciling.found import ForeignOrder
@@ -17,6 +20,7 @@ from tests.fakes.statement import CALL, NOW
 
 pytestmark = pytest.mark.integration
 ACCOUNT = "PA1"
+CLEAN = Outcome(events=(), suspects=())
 
 
 @pytest.fixture
@@ -36,9 +40,15 @@ async def books(database: Database) -> PostgresBooks:
     return books
 
 
-def a_record(version: int, epoch: int = 1) -> PassRecord:
+def a_record(version: int, epoch: int = 1, read_at: datetime = NOW) -> PassRecord:
     return PassRecord(
-        account_id=ACCOUNT, version=version, epoch=epoch, market_now=NOW, fills_since=NOW, duration_ms=3.0
+        account_id=ACCOUNT,
+        version=version,
+        epoch=epoch,
+        read_at=read_at,
+        market_now=NOW,
+        fills_since=NOW,
+        duration_ms=3.0,
     )
 
 
@@ -139,6 +149,21 @@ async def test_a_foreign_order_is_kept_with_its_last_word(books: PostgresBooks, 
         cursor = await connection.execute("SELECT client_order_id, status FROM dispatch_foreign_orders")
         assert await cursor.fetchall() == [("c", "filled")]
     assert await books.foreign(ACCOUNT, ["v", "w"]) == {"v"}
+
+
+async def test_a_pass_that_began_before_the_stream_was_up_reconciles_nothing(
+    books: PostgresBooks, database: Database
+) -> None:
+    board = PostgresReadiness(database, lambda: ACCOUNT, reconcile_s=3600)
+    read_at = (await books.read(ACCOUNT)).ledger.read_at
+    await books.beat(ACCOUNT, 1, stream_ready=True)
+    assert await books.keep(CLEAN, [], a_record(1, read_at=read_at))
+    assert await board.readiness() == Readiness(stream_ready=True, reconciled=False)
+
+    reading = await books.read(ACCOUNT)
+    assert reading.pass_at == read_at
+    assert await books.keep(CLEAN, [], a_record(2, read_at=reading.ledger.read_at))
+    assert await board.readiness() == Readiness(stream_ready=True, reconciled=True)
 
 
 async def test_a_stale_heartbeat_is_nobodys(books: PostgresBooks, database: Database) -> None:

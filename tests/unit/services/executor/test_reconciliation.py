@@ -326,6 +326,26 @@ async def test_a_pass_runs_at_once_at_every_connect_and_after_a_failure() -> Non
                 await task
 
 
+async def test_a_stream_that_fell_and_came_up_between_two_heartbeats_is_told_and_compared() -> None:
+    desk = Desk()
+    listening = asyncio.create_task(desk.stream.listen(lambda _id: None, lambda: None, lambda: None))
+    running = asyncio.create_task(desk.reconciler().run())
+    try:
+        await until(lambda: len(desk.books.kept) == 1)
+        desk.updates.connect()
+        await until(lambda: len(desk.books.kept) == 2)
+        beats = len(desk.books.beats)
+        desk.updates.disconnect()
+        desk.updates.connect()
+        await until(lambda: len(desk.books.kept) == 3)
+        assert desk.books.beats[beats:][:2] == [False, True]
+    finally:
+        for task in (running, listening):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - the fakes tell nobody
