@@ -93,9 +93,9 @@ def settled(
     choices = []
     for root, contracts in sorted(by_root.items()):
         shares = positions[root].amount if root in positions else Decimal(0)
-        ways = [way for way in _ways(contracts, shares) if _is_possible(way, now)]
-        if ways:
-            choices.append(ways)
+        possible = [way for way in _ways(contracts, shares) if _is_possible(way, now)]
+        if possible:
+            choices.append(possible)
     ways, writer = _nearest(choices, cash_usd), _Writer(account_id, now)
     if not cash_agrees(cash_usd, _cash_usd(ways)):
         return []
