@@ -28,12 +28,16 @@ def reconcile(
             "--accept", metavar="REASON", help="Take the venue's figures where drift stands, and say why."
         ),
     ] = None,
+    word: Annotated[
+        str | None,
+        typer.Option("--drift", metavar="WORD", help="Which drift is accepted: the word shown with it."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many explanations are shown.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show how the books stand against the venue; exits with 1 while something is unexplained."""
     if accept is not None:
-        _accept(" ".join(accept.split()))
+        _accept(" ".join(accept.split()), word)
     found = asyncio.run(_with_database(lambda drift: _read(drift, limit)))
     if as_json:
         write_json([{**asdict(standing), "explained": [asdict(e) for e in rows]} for standing, rows in found])
@@ -43,17 +47,24 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _accept(reason: str) -> None:
+def _accept(reason: str, word: str | None) -> None:
     if not reason:
         raise ConfigError("--accept: say why, in a few words")
+    if word is None:
+        raise ConfigError(
+            "--accept: add --drift with the word that `dispatch reconcile` shows with the drift"
+        )
 
-    async def accept_all(drift: PostgresDrift) -> list[str]:
-        accounts = [standing.account_id for standing in await drift.standings()]
-        return [line for a in accounts for line in await drift.accept(a, getpass.getuser(), reason)]
+    async def accept_shown(drift: PostgresDrift) -> list[str]:
+        shown = [standing.account_id for standing in await drift.standings() if standing.word == word]
+        return [line for a in shown for line in await drift.accept(a, getpass.getuser(), reason, word)]
 
-    lines = asyncio.run(_with_database(accept_all))
-    for line in lines or ["there is no drift to accept"]:
-        err.print(f"accepted: {line}" if lines else line, markup=False)
+    lines = asyncio.run(_with_database(accept_shown))
+    if not lines:
+        msg = f"--drift {word}: this is not what stands as drift now; look again with `dispatch reconcile`"
+        raise ConfigError(msg)
+    for line in lines:
+        err.print(f"accepted: {line}", markup=False)
 
 
 async def _read(drift: PostgresDrift, limit: int) -> list[tuple[Standing, list[Explained]]]:
@@ -73,6 +84,10 @@ def _show(found: list[tuple[Standing, list[Explained]]]) -> None:
         out.print(line_of(standing), markup=False)
         for line in standing.drift:
             out.print(f"  drift: {line}", markup=False)
+        if standing.word is not None:
+            out.print(
+                f"  to accept it: dispatch reconcile --accept REASON --drift {standing.word}", markup=False
+            )
         for line in standing.unconfirmed:
             out.print(f"  not explained yet: {line}", markup=False)
         if rows:

@@ -9,13 +9,26 @@ import pytest
 
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
+from kernel.contracts.parts import Action, Side
+from kernel.testing.builders import a_leg, a_ticket, an_account
 from services.executor.adapters.postgres_books import PostgresBooks
+from services.executor.adapters.postgres_drift import PostgresDrift
+from services.executor.adapters.postgres_orders import PostgresOrders
 from services.executor.adapters.postgres_readiness import PostgresReadiness
+from services.executor.core.orders import request_of
 from services.executor.core.readiness import Readiness
 from services.executor.core.reconciling.activities import Kind
-from services.executor.core.reconciling.books import Baseline, Event, Outcome
+from services.executor.core.reconciling.books import (
+    Baseline,
+    Difference,
+    Event,
+    Outcome,
+    Suspect,
+    order_key,
+)
 from services.executor.core.reconciling.found import ForeignOrder
 from services.executor.ports import PassRecord
+from tests.fakes.executor_books import acknowledge, begin, fill
 from tests.fakes.statement import CALL, NOW
 
 pytestmark = pytest.mark.integration
@@ -172,3 +185,42 @@ async def test_a_stale_heartbeat_is_nobodys(books: PostgresBooks, database: Data
     async with database.transaction() as connection:
         cursor = await connection.execute("SELECT epoch, stream_ready FROM dispatch_listeners")
         assert await cursor.fetchall() == [(2, False)]
+
+
+@pytest.mark.parametrize(
+    ("side", "action", "left"), [(Side.BUY, Action.BUY_TO_OPEN, 4), (Side.SELL, Action.SELL_TO_CLOSE, 0)]
+)
+async def test_an_order_that_is_accepted_moves_what_the_ledger_holds_to_its_side(
+    books: PostgresBooks, database: Database, side: Side, action: Action, left: int
+) -> None:
+    """The ledger had two contracts filled of which the venue knows nothing; a person says the venue is right."""
+    orders, drift = PostgresOrders(database, lambda: None), PostgresDrift(database)
+    ticket = a_ticket(
+        legs=(a_leg(occ_symbol=CALL, side=side),), action=action, account=an_account(account_id=ACCOUNT)
+    )
+    await begin(orders, ticket)
+    await acknowledge(orders, ticket)
+    await fill(orders, 2, ticket)
+    assert (await books.quantities(ACCOUNT))[CALL] == left
+
+    name = request_of(ticket).client_order_id
+    assert await books.keep(Outcome(events=(), suspects=[a_drift(name)]), [], a_record(version=1))
+    (standing,) = await drift.standings()
+    assert standing.word is not None
+    assert await drift.accept(ACCOUNT, "someone", "why", "another word") == []
+    assert (await books.quantities(ACCOUNT))[CALL] == left
+    assert await drift.accept(ACCOUNT, "someone", "why", standing.word) == standing.drift
+
+    assert (await books.quantities(ACCOUNT))[CALL] == 2
+    assert await drift.accept(ACCOUNT, "someone", "why", standing.word) == []
+
+
+def a_drift(client_order_id: str) -> Suspect:
+    return Suspect(
+        difference=Difference(key=order_key(client_order_id), expected=Decimal(2), found=Decimal(0)),
+        passes=2,
+        quiet=2,
+        is_drift=True,
+        first_at=NOW,
+        counted_at=NOW,
+    )

@@ -101,7 +101,10 @@ def _events(
 
 
 def _event(activity: Activity, expected: list[Expected]) -> Event:
-    """Return an activity as an event, less what a synthetic one did already; `expected` shrinks by that."""
+    """Return an activity as an event, less what a synthetic one did already; `expected` shrinks by that.
+
+    What a person accepted comes last: it may wait for ever, the others are overdue one day.
+    """
     event = Event(
         id=activity.id,
         kind=activity.kind,
@@ -114,7 +117,7 @@ def _event(activity: Activity, expected: list[Expected]) -> Event:
     )
     if activity.is_fill:
         return event
-    for n, waiting in enumerate(expected):
+    for n, waiting in sorted(enumerate(expected), key=lambda each: each[1].kind is Kind.ACCEPTED):
         if _confirms(event, waiting):
             expected[n] = replace(
                 waiting,

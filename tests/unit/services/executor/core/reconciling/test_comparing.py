@@ -207,6 +207,14 @@ def test_an_expiry_told_in_two_parts_is_confirmed_by_both() -> None:
     assert moved(outcome.events) == ({}, Decimal(0))
 
 
+def test_an_expiry_confirms_what_was_read_off_the_figures_before_what_was_accepted() -> None:
+    """What was accepted waits for ever; what was read off the figures becomes drift if nothing confirms it."""
+    accepted = replace(a_wait(EVENING), event_id="accepted", kind=Kind.ACCEPTED)
+    told = a_movement("OPEXP", day="2026-06-12", symbol=CALL, qty="-2", net_amount="0")
+    outcome = passed(a_ledger(expected=[accepted, a_wait(EVENING)]), a_venue(before=[told], now=EVENING))
+    assert [event.confirms for event in outcome.events] == ["event-1"]
+
+
 def test_an_expiry_told_at_once_needs_no_synthetic_event() -> None:
     told = a_movement("OPEXP", day="2026-06-12", symbol=CALL, qty="-2", net_amount="0")
     outcome = passed(a_ledger({CALL: 2}), a_venue(before=[told], now=EVENING))
