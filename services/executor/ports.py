@@ -15,7 +15,7 @@ from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
 from services.executor.core.readiness import Readiness
 from services.executor.core.reconciling.activities import Activity
-from services.executor.core.reconciling.books import Baseline, LedgerView, Outcome, OwnOrder
+from services.executor.core.reconciling.books import Baseline, Event, LedgerView, Outcome, OwnOrder
 from services.executor.core.reconciling.found import ForeignOrder
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step
@@ -286,6 +286,10 @@ class Books(Protocol):
 
     async def quantities(self, account_id: str) -> Mapping[str, Decimal]:
         """Return what the ledger holds by symbol."""
+        ...
+
+    async def adopt(self, account_id: str, order: ForeignOrder, found: Event) -> None:
+        """Write down an order that is not ours, and that it was found; it moves nothing, and holds whatever comes of the pass."""
         ...
 
     async def begin(self, baseline: Baseline, held: Mapping[str, Decimal], record: PassRecord) -> bool:

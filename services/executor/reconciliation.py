@@ -7,7 +7,8 @@
 3. In a pass the venue's fills are listed, then our orders compared, then positions and cash read, then its fills listed
    again: what is read while orders trade is compared with all that came in between (see core.reconciling.comparing).
 4. A fill is ours if its order is, which is asked of the books by the venue's id and, where they do not know it yet, of
-   the venue for our own id: the intent of every order of ours is in the books before the venue hears of it.
+   the venue for our own id: the intent of every order of ours is in the books before the venue hears of it. That an
+   order is not ours is written down at once: a pass that is cut short is no work lost.
 5. Our orders are judged that have new fills, those the ledger moved since the last pass, and those that differed in it:
    a difference of an order goes when it is gone, or when a person accepts it.
 6. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
@@ -211,6 +212,7 @@ class Reconciler:
             if owner is not None:
                 owners[venue_order_id] = owner
             elif order is not None:
+                await self._books.adopt(self._account_id(), order, foreign_order(order, self._clock.now()))
                 foreign.append(order)
         return owners, foreign
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from kernel.domain.errors import VenueUnavailable
 from kernel.testing.clock import FixedClock
 from services.executor.core.reconciling.activities import Activity, Kind
-from services.executor.core.reconciling.books import Baseline, LedgerView, Outcome, OwnOrder
+from services.executor.core.reconciling.books import Baseline, Event, LedgerView, Outcome, OwnOrder
 from services.executor.core.reconciling.found import ForeignOrder, Swept
 from services.executor.ports import BookReading, PassRecord
 from services.executor.reconciliation import Reconciler, StreamWatch
@@ -29,6 +31,7 @@ class FakeStatement:
     orders: dict[str, ForeignOrder] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     failures: int = 0
+    breaks_at: str | None = None
 
     async def fills(self, after: datetime) -> Sequence[Activity]:
         self.asked.append(f"fills after {after:%H:%M:%S}")
@@ -50,6 +53,9 @@ class FakeStatement:
 
     async def order(self, venue_order_id: str) -> ForeignOrder | None:
         self.asked.append(venue_order_id)
+        if venue_order_id == self.breaks_at:
+            self.breaks_at = None
+            raise VenueUnavailable("the venue did not answer")
         return self.orders.get(venue_order_id)
 
 
@@ -118,6 +124,11 @@ class FakeBooks:
     async def quantities(self, account_id: str) -> Mapping[str, Decimal]:
         del account_id
         return {}
+
+    async def adopt(self, account_id: str, order: ForeignOrder, found: Event) -> None:
+        del account_id
+        assert not found.quantity
+        self.strangers.add(order.venue_order_id)
 
     async def begin(self, baseline: Baseline, held: Mapping[str, Decimal], record: PassRecord) -> bool:
         del held, record
@@ -225,6 +236,26 @@ async def test_a_stranger_is_looked_up_once() -> None:
     desk.statement.held, desk.statement.cash = {CALL: 2}, "500"
     await desk.reconciler().compare(1)
     assert "venue-order-1" not in desk.statement.asked
+
+
+async def test_strangers_found_by_a_pass_that_was_cut_short_are_not_looked_up_again() -> None:
+    desk = Desk()
+    names = [f"venue-order-{n}" for n in range(5)]
+    desk.statement.listed = [
+        replace(unnamed(a_fill(1, name=name)), venue_order_id=name, kind=Kind.FILL) for name in names
+    ]
+    desk.statement.held, desk.statement.cash = {CALL: 5}, "-250"
+    desk.statement.orders = {name: replace(an_order(name), venue_order_id=name) for name in names}
+    desk.statement.breaks_at = "venue-order-3"
+    with pytest.raises(VenueUnavailable):
+        await desk.reconciler().compare(1)
+    desk.statement.asked.clear()
+
+    outcome = await desk.reconciler().compare(1)
+
+    assert outcome is not None
+    assert outcome.is_clean
+    assert [line for line in desk.statement.asked if line in names] == names[3:]
 
 
 async def test_an_order_the_ledger_is_behind_with_is_looked_up_before_it_is_judged() -> None:
