@@ -24,7 +24,7 @@ from kernel.domain.control import ControlState, Switch
 from kernel.domain.errors import ConfigError, DatabaseUnavailable
 
 Reason = Annotated[
-    str, typer.Option("--reason", help="Why: shown by `dispatch status` and in every refusal that follows.")
+    str, typer.Option("--reason", help="Why: shown by `dispatch status` and in the refusals of this switch.")
 ]
 Cancel = Annotated[
     bool,

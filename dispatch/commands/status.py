@@ -34,7 +34,8 @@ def _show(found: Status) -> None:
         out.print(_not_known("trading", found), markup=False)
     if found.phase is None:
         out.print("no stack runs here: `docker compose ps --all` or `kubectl get pods` shows the processes")
-        out.print(_lags(found))
+        if found.lags:
+            out.print(_lags(found))
     else:
         out.print(_parts(found))
         out.print(f"memory in all: {sum(_memory_mb(part) for part in found.parts)} MB")

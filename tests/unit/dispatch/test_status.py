@@ -95,6 +95,7 @@ def test_without_kafka_the_rest_is_told(
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("trading: HALTED")
     assert "lag: not known, Kafka did not answer" in told
+    assert not [line for line in told if line.split() == ["stage", "lag"]], "a table of nothing"
     assert told[-1].startswith("books of PA1: agree")
 
 
