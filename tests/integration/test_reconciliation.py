@@ -303,7 +303,7 @@ async def test_readiness_follows_the_listener_and_its_passes(
     database = Database(settings.database_url.get_secret_value())
     await database.open()
     number = "PA" + venue.desk.account.account_id.replace("-", "")[:10].upper()
-    board = PostgresReadiness(database, lambda: number, reconcile_s=0.3)
+    board = PostgresReadiness(database, lambda: number, reconcile_s=3)
 
     async def ready() -> bool:
         return await board.readiness() == Readiness(stream_ready=True, reconciled=True)
