@@ -114,7 +114,9 @@ class ExecutorStage:
         request, turned_away = request_of(order.ticket), 0
         while isinstance(answer := await self._broker.submit(request), NotAccepted):
             turned_away += 1
-            _log.warning("the venue's rate limit turned the order away", turned_away=turned_away)
+            _log.warning(
+                "the order was not sent, or turned away", reason=answer.reason, turned_away=turned_away
+            )
             await self._pause(send_again_pause_s(turned_away))
             held = await self._ask_again(order)
             if held is not None:

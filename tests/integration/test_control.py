@@ -164,6 +164,26 @@ async def test_a_switch_that_is_gone_lets_nothing_through_until_a_person_resumes
 # Breakers
 
 
+class Permits(WireGuard):
+    """A guard that records what it is told, by a clock of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: self.now_s)
+        self.now_s = 1000.0
+        self.permitted: list[OrderRequest] = []
+        self.decided_at_s: list[float | None] = []
+        self.renewed: list[tuple[str, float]] = []
+
+    def permit(
+        self, request: OrderRequest, *, replaces: str | None = None, decided_at_s: float | None = None
+    ) -> None:
+        self.permitted.append(request)
+        self.decided_at_s.append(decided_at_s)
+
+    def renew(self, client_order_id: str, decided_at_s: float) -> None:
+        self.renewed.append((client_order_id, decided_at_s))
+
+
 async def begin(orders: PostgresOrders, refusal: Refusal | None = None) -> Held:
     as_of = AsOf(books=await orders.time(), market=NOW)
     return await orders.begin(
@@ -185,15 +205,15 @@ async def begin(orders: PostgresOrders, refusal: Refusal | None = None) -> Held:
 async def test_the_refusal_of_a_breaker_trips_the_switch_in_its_own_transaction(
     database: Database, database_url: str, code: RejectionCode, state: ControlState
 ) -> None:
-    permitted: list[OrderRequest] = []
-    orders = PostgresOrders(database, lambda: None, permitted.append)
+    guard = Permits()
+    orders = PostgresOrders(database, lambda: None, guard)
     refusal = Refusal(code=code, message="too much")
 
     await begin(orders, refusal)
 
     switch = await standing_switch(database_url)
     assert switch.state is state
-    assert permitted == []
+    assert guard.permitted == []
     if state is not S.ACTIVE:
         assert (switch.by, switch.reason) == ("executor", f"{code.value}: too much")
         topics = await rows(database, "SELECT topic FROM dispatch_outbox ORDER BY id")
@@ -203,13 +223,32 @@ async def test_the_refusal_of_a_breaker_trips_the_switch_in_its_own_transaction(
 async def test_an_intent_is_permitted_once_it_is_committed_and_only_by_who_wrote_it(
     database: Database,
 ) -> None:
-    permitted: list[OrderRequest] = []
-    orders = PostgresOrders(database, lambda: None, permitted.append)
+    guard = Permits()
+    orders = PostgresOrders(database, lambda: None, guard)
 
     await begin(orders)
     await begin(orders)
 
-    assert permitted == [request_of(a_ticket())]
+    assert guard.permitted == [request_of(a_ticket())]
+
+
+async def test_a_permit_is_as_old_as_its_decision_and_renewed_by_a_judgement_that_let_the_order_be(
+    database: Database,
+) -> None:
+    guard = Permits()
+    orders = PostgresOrders(database, lambda: None, guard)
+    held = await begin(orders)
+    assert guard.decided_at_s == [guard.now_s]
+
+    guard.now_s += 60
+    kept = await orders.judge(held.order, AsOf(books=NOW, market=NOW), lambda _order, _book: None)
+    assert kept is not None
+    assert guard.renewed == [(held.order.client_order_id, guard.now_s)]
+
+    other = PostgresOrders(database, lambda: None)
+    await other.change(held.order.client_order_id, lambda stored: Steps(ORIGIN).doubt(stored, "?", NOW))
+    await orders.judge(held.order, AsOf(books=NOW, market=NOW), lambda _order, _book: None)
+    assert len(guard.renewed) == 1, "somebody else moved it meanwhile"
 
 
 # Held by what is on its way

@@ -7,6 +7,8 @@ import pytest
 
 from kernel.contracts.messages import OrderStatus, RejectionCode
 from kernel.domain.errors import VenueUnavailable
+from services.executor.core.answers import Answer, NotAccepted
+from services.executor.core.orders import OrderRequest
 from services.executor.core.readiness import READINESS_UNKNOWN, Readiness
 from services.executor.core.risk_book import LiveOrder
 from tests.fakes.executor import Outcome
@@ -125,6 +127,26 @@ async def test_an_order_the_rate_limit_turned_away_is_judged_on_a_fresh_book(des
     assert desk.statuses == [S.SENDING, S.REJECTED]
     assert [r.code for r in desk.orders.rejections] == [C.TRADING_HALTED]
     assert len(desk.broker.posts) == 1
+
+
+async def test_a_worker_that_stood_still_after_its_intent_sends_nothing_that_another_has_settled(
+    desk: Desk,
+) -> None:
+    """The wire guard finds its decision too old; asked anew, the order turns out to have ended."""
+    stage, submit = desk.stage(), desk.broker.submit
+
+    async def stand_still(request: OrderRequest) -> Answer:
+        desk.broker.submit = submit  # type: ignore[method-assign]
+        desk.clock.set(TICKET.expires_at)
+        await desk.deliver()
+        return NotAccepted("the order came to the socket too late to be sent on its decision")
+
+    desk.broker.submit = stand_still  # type: ignore[method-assign]
+
+    await stage.handle(TICKET)
+
+    assert desk.statuses == [S.SENDING, S.UNKNOWN, S.REJECTED]
+    assert not desk.broker.posts
 
 
 def _halt(desk: Desk) -> None:
