@@ -308,6 +308,18 @@ def test_what_was_permitted_goes_to_paper_and_to_this_machine(host: str) -> None
     armed().check("DELETE", f"{host}/v2/orders/v-1", None)
 
 
+@pytest.mark.parametrize(
+    ("replaces", "method", "path", "sent"),
+    [(None, "POST", "/v2/orders", body(NEW)), ("v-1", "PATCH", "/v2/orders/v-1", body(CHANGE))],
+)
+def test_a_permit_is_used_up_at_the_socket(replaces: str | None, method: str, path: str, sent: str) -> None:
+    guard = armed(replaces)
+    guard.check(method, f"{PAPER}{path}", sent)
+
+    with pytest.raises(OrdersAboveDecisions):
+        guard.check(method, f"{PAPER}{path}", sent)
+
+
 async def test_a_decision_of_long_ago_is_not_sent_until_it_is_taken_anew(wire: Wire) -> None:
     """A worker that stood still after its intent: another may have settled the order, or its ticket be over."""
     wire.guard.permit(REQUEST)
