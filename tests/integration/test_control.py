@@ -11,6 +11,7 @@ import pytest
 
 from dispatch import cli
 from dispatch.switch import Done, Stop, resume_trading, standing_switch, stop_trading, told
+from kernel.adapters import postgres
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.control import HoldingTimes, change_switch, drained, held, holding_times, read_switch
 from kernel.adapters.migrate import migrate
@@ -137,6 +138,39 @@ async def test_many_breakers_at_once_make_one_change(database: Database) -> None
 
     assert len(set(switches)) == 1
     assert len(await announced(database)) == 1
+
+
+async def test_a_breaker_waits_for_nobody_where_it_would_change_nothing(database: Database) -> None:
+    async with database.transaction() as connection:
+        await trip(connection, S.REDUCING)
+    async with database.transaction() as connection, database.transaction() as holder:
+        await holder.execute("SELECT 1 FROM dispatch_control FOR UPDATE")
+        assert (await trip(connection, S.REDUCING, "a storm")).reason == "a breaker"
+
+
+async def test_a_halt_outwaits_a_process_that_stands_still_in_its_own_change(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_STATEMENT_TIMEOUT_MS", 200)
+    async with database.transaction() as stopped:
+        await trip(stopped, S.REDUCING)
+        halting = asyncio.create_task(halt(database_url))
+        await waited_beyond(database, "1 second")
+        assert not halting.done()
+
+    assert (await halting).changed
+    assert [m.state for m in await announced(database)] == [S.REDUCING, S.HALTED]
+
+
+async def waited_beyond(database: Database, interval: str) -> None:
+    """Return once somebody has waited that long for a lock."""
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity"
+        f" WHERE wait_event_type = 'Lock' AND now() - query_start > interval '{interval}'"
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        while not (await rows(database, asked))[0][0]:  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.05)
 
 
 async def test_a_change_that_is_rolled_back_is_not_told(database: Database) -> None:
