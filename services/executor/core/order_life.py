@@ -20,7 +20,7 @@ first `begin_attempt`, `send_attempt`, `plan_anew`.
    A replacement that has not reached the market counts for nothing yet: the order before it works on, and may end first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -58,7 +58,7 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     S.FILLED: ENDED,
     # To work again: an attempt that had been closed on our own word.
     S.CANCELED: _REPORTED,
-    S.EXPIRED: ENDED,
+    S.EXPIRED: _REPORTED,
     S.REJECTED: _REPORTED,
 }
 #: An attempt after the first is NEW until the one before has ended; the venue may show it whatever we thought of it.
@@ -142,9 +142,13 @@ def begin_attempt(order: Order, limit: Decimal, at: datetime, reason: str, *, re
     return _summed(order, replace(order, attempts=(*order.attempts, attempt)), reason)
 
 
-def plan_anew(order: Order, reason: str) -> Order:
-    """Return `order` whose replacement the venue did not make: it follows once the attempt before is cancelled."""
-    return _with(order, replace(order.current, status=S.NEW, replaces=False), reason)
+def plan_anew(order: Order, reason: str, *, refused: bool) -> Order:
+    """Return `order` whose replacement the venue did not make: it follows once the attempt before is cancelled.
+
+    `refused`: the venue said so, and no request for it is under way any more.
+    """
+    requests = 0 if refused else order.current.requests
+    return _with(order, replace(order.current, status=S.NEW, replaces=False, requests=requests), reason)
 
 
 def send_attempt(order: Order) -> Order:
@@ -175,6 +179,12 @@ def is_first_request(order: Order) -> bool:
     After an unanswered request it is not: an order that shows late may itself be why the next request is refused.
     """
     return order.sequence == 1 if len(order.attempts) == 1 else order.current.requests == 1
+
+
+def last_in_market(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the last of `attempts` that the venue has shown and not rejected."""
+    shown = [a for a in attempts if a.venue_order_id is not None and a.status is not S.REJECTED]
+    return shown[-1] if shown else None
 
 
 def requests_begun(before: Order | None, after: Order) -> list[OrderRequest]:
@@ -235,8 +245,16 @@ def _status(order: Order) -> OrderStatus:
         return S.FILLED
     last = order.current
     if last.status in ENDED and not any(a.status in WORKING for a in order.attempts):
-        return S.EXPIRED if last.status is S.EXPIRED else S.CANCELED
+        return _ending(order)
     return S.PARTIALLY_FILLED if order.filled_contracts else S.ACKNOWLEDGED
+
+
+def _ending(order: Order) -> OrderStatus:
+    """Return how the last attempt that was in the market ended: what came after it never was."""
+    last = last_in_market(order.attempts)
+    if last is None:
+        return S.CANCELED if order.filled_contracts else S.REJECTED
+    return S.EXPIRED if last.status is S.EXPIRED else S.CANCELED
 
 
 def _phase(status: OrderStatus) -> int:

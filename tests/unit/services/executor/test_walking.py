@@ -46,6 +46,7 @@ class Desk:
         self.quotes = FakeQuotes(Nbbo(Decimal("2.40"), Decimal("2.60")))
         self.pause = FakePause()
         self.active = True
+        self.restart()
         sending = advance(new_order(ticket), S.SENDING)
         step = STEPS.report(sending, self.broker.accept(request_of(ticket)), NOW)
         assert step is not None
@@ -62,10 +63,9 @@ class Desk:
     async def may_walk(self) -> bool:
         return self.active
 
-    async def at(self, seconds: float) -> Order:
-        """Let the walk look at this market time, by a worker that remembers nothing."""
-        self.clock.set(NOW + timedelta(seconds=seconds))
-        walker = OrderWalker(
+    def restart(self) -> None:
+        """Let a worker that remembers nothing go on."""
+        self.walker = OrderWalker(
             broker=self.broker,
             orders=self.orders,
             quotes=self.quotes,
@@ -75,9 +75,14 @@ class Desk:
             params=PARAMS,
             steps=STEPS,
         )
+
+    async def at(self, seconds: float) -> Order:
+        """Let the walk look at this market time."""
+        self.clock.set(NOW + timedelta(seconds=seconds))
         try:
-            await walker.walk()
+            await self.walker.walk()
         except ExceptionGroup as group:
+            self.restart()
             _, others = group.split(Crash)
             if others is not None:
                 raise others from group
@@ -383,6 +388,90 @@ async def test_a_late_replacement_that_does_not_show_yet_is_awaited_and_nothing_
 
     assert desk.broker.posts == []
     assert desk.order.current.status is S.ACKNOWLEDGED
+
+
+async def test_a_replacement_the_venue_rejects_leaves_the_order_to_be_cancelled_for_its_next_attempt(
+    desk: Desk,
+) -> None:
+    """The order works on, and is filled in part: what follows it is not sent beside."""
+    desk.broker.rejects_replacements = True
+    await desk.at(10)
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+
+    order = await desk.at(20)
+
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.REJECTED, S.ACKNOWLEDGED]
+    assert [(r.client_order_id, r.contracts) for r in desk.broker.posts] == [(desk.id(3), 2)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CANNOT_REPLACE, Outcome.STAY_SILENT])
+async def test_after_a_rejected_replacement_the_working_order_is_cancelled_not_the_rejected_one(
+    desk: Desk, outcome: Outcome
+) -> None:
+    desk.broker.rejects_replacements = True
+    await desk.at(10)
+    desk.broker.plan = deque([outcome])
+
+    order = await desk.at(20)
+
+    assert desk.broker.cancelled == [desk.broker.orders[desk.id(1)].venue_order_id]
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.REJECTED, S.ACKNOWLEDGED]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ACCEPT, Outcome.STAY_SILENT, Outcome.RATE_LIMIT])
+@pytest.mark.parametrize("ending", [S.CANCELED, S.EXPIRED, S.REJECTED])
+async def test_what_ended_without_having_been_asked_to_is_not_sent_again(
+    desk: Desk, ending: OrderStatus, outcome: Outcome
+) -> None:
+    """By hand, by the venue or with the session; no hint of it came."""
+    desk.broker.end(desk.id(1), ending)
+    desk.broker.plan = deque([outcome])
+
+    await desk.at(10)
+    await follow(desk, 1)
+
+    assert (desk.order.status, desk.broker.posts) == (ending, [])
+    assert [r.code.value for r in desk.orders.rejections] == ["VENUE_REJECTED"] * (ending is S.REJECTED)
+
+
+async def test_a_cancellation_by_a_worker_that_died_is_not_followed_by_a_new_attempt(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    crash_once(desk, "before PARTIALLY_FILLED is committed", nth=2)
+
+    await desk.at(10)
+    order = await desk.at(11)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, 1, [])
+
+
+async def test_a_cancellation_of_somebody_else_is_awaited_and_not_followed_by_a_new_attempt(
+    desk: Desk,
+) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.end(desk.id(1), S.PARTIALLY_FILLED, word="pending_cancel")
+    await desk.at(10)
+    assert (desk.order.current.status, desk.broker.cancelled) == (S.NEW, [])
+    desk.broker.end(desk.id(1), S.CANCELED)
+
+    order = await desk.at(11)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, 1, [])
+
+
+@pytest.mark.parametrize("fills", [0, 1])
+async def test_what_somebody_else_has_replaced_ends_as_the_venue_says(desk: Desk, fills: int) -> None:
+    """Of another id than ours, so nothing is awaited: our request was refused, or never made."""
+    if fills:
+        desk.broker.fill(desk.id(1), fills)
+        await follow(desk, 1)
+    desk.broker.end(desk.id(1), S.CANCELED, word="replaced")
+
+    order = await desk.at(10)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, fills, [])
 
 
 async def test_an_unanswered_next_attempt_is_looked_for_before_it_is_sent_again(desk: Desk) -> None:
