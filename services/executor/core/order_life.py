@@ -10,7 +10,8 @@ Entry points: `new_order`, `advance` (our own steps), `apply` (the venue's repor
 first `begin_attempt`, `send_attempt`, `plan_anew`.
 1. Every change is a transition of TRANSITIONS (an attempt after the first: ATTEMPT_TRANSITIONS) and counts `sequence`
    up by one; any other raises InvariantBroken.
-2. Filled contracts never fall and never exceed what was ordered; the same report twice is one step.
+2. Filled contracts never fall and never exceed what was ordered; the same report twice is one step. An end counts with
+   fewer fills, too: then a trade was busted, the figure stays, and the reconciliation finds the difference.
 3. An order never moves backwards: the reports of one history, in any order and number, lead to the same end.
 4. A report outweighs our own word: an attempt we closed without the venue ever having shown it (no `venue_order_id`)
    comes back to life when it turns up there after all.
@@ -164,7 +165,9 @@ def send_attempt(order: Order) -> Order:
 def apply(order: Order, report: VenueReport) -> Order | None:
     """Return `order` as the venue's `report` of one of its attempts leaves it, or None when it brings nothing new."""
     attempt = order.attempt_under(report.client_order_id)
-    if attempt is None or report.waits or not _is_news(attempt, report):
+    if attempt is None or not _is_news(attempt, report):
+        return None
+    if report.waits and attempt.venue_order_id is None:
         return None
     moved = reported(attempt, report)
     shown = replace(order, attempts=_ended_before(moved, order.attempts))
@@ -202,13 +205,18 @@ def _is_news(attempt: Attempt, report: VenueReport) -> bool:
         return report.status is not S.REJECTED
     if attempt.status in ENDED:
         return report.status in ENDED and report.filled_contracts > attempt.filled_contracts
+    if report.status in ENDED:
+        return True  # with fewer fills, too: the venue may bust a trade, but not the end
     known = (attempt.filled_contracts, _phase(attempt.status))
     return (report.filled_contracts, _phase(report.status)) > known
 
 
 def _ended_before(moved: Attempt, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """An attempt whose replacement the venue shows has ended, whether or not its own report has come."""
-    if not moved.replaces or moved.status is S.REJECTED:
+    """An attempt whose replacement the venue shows in the market has ended, whether or not its own report has come.
+
+    A replacement that is cancelled may never have been there.
+    """
+    if not moved.replaces or moved.status not in WORKING | {S.FILLED}:
         return attempts
     return tuple(
         replace(a, status=S.CANCELED) if a.number < moved.number and a.status not in ENDED else a

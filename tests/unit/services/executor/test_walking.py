@@ -300,6 +300,51 @@ async def test_an_order_that_fills_before_its_replacement_arrives_is_filled_once
     assert (desk.order.status, desk.order.filled_contracts, desk.broker.traded) == (S.FILLED, 3, 3)
 
 
+async def test_a_waiting_replacement_that_is_being_cancelled_has_not_ended_the_order_that_works(
+    desk: Desk,
+) -> None:
+    """The order fills before either reaches the market."""
+    desk.broker.finds_before_arrival = desk.broker.finds_before_cancelled = 100
+    await desk.at(10)
+    await desk.broker.cancel(desk.broker.orders[desk.id(1)].venue_order_id)
+    await follow(desk, 2)
+    assert desk.order.alive == desk.order.attempts[0]
+    desk.broker.fill(desk.id(1), 3)
+    desk.broker.end(desk.id(2), S.REJECTED)
+    await follow(desk, 2)
+
+    assert not desk.order.ended
+    await follow(desk, 1)
+    assert (desk.order.status, desk.order.filled_contracts) == (S.FILLED, 3)
+
+
+async def test_a_replacement_that_was_cancelled_before_it_was_seen_may_leave_the_order_working(
+    desk: Desk,
+) -> None:
+    desk.broker.finds_before_arrival = 100
+    await desk.at(10)
+    desk.broker.end(desk.id(2), S.CANCELED)
+    await follow(desk, 2)
+    assert desk.order.alive == desk.order.attempts[0]
+
+    desk.broker.fill(desk.id(1), 3)
+    await follow(desk, 1)
+
+    assert (desk.order.status, desk.order.filled_contracts) == (S.FILLED, 3)
+
+
+async def test_an_end_with_fewer_fills_than_were_shown_is_an_end(desk: Desk) -> None:
+    """A trade was busted: what is held is the reconciliation's to find."""
+    desk.broker.fill(desk.id(1), 2)
+    await follow(desk, 1)
+    desk.broker.orders[desk.id(1)] = replace(
+        desk.broker.orders[desk.id(1)], status=S.CANCELED, word="canceled", filled_contracts=1
+    )
+    await follow(desk, 1)
+
+    assert (desk.order.status, desk.order.filled_contracts) == (S.CANCELED, 2)
+
+
 # Refusals and silence
 
 
