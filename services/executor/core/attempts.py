@@ -88,7 +88,8 @@ def request_of_attempt(ticket: Ticket, attempt: Attempt) -> OrderRequest:
 def reported(attempt: Attempt, report: VenueReport) -> Attempt:
     """Return `attempt` as the venue shows it; fills that were shown before stay."""
     first_seen = attempt.number == 1 and attempt.venue_order_id is None
-    fills = max(attempt, report, key=lambda shown: shown.filled_contracts)
+    busted = report.filled_contracts < attempt.filled_contracts
+    fills: Attempt | VenueReport = attempt if busted else report
     return replace(
         attempt,
         status=report.status,
