@@ -7,15 +7,17 @@ The listener's work, on the market's clock. The order's own row is the only memo
    otherwise, is the next attempt sent, for what that same look-up left unfilled. So two attempts are never alive, never
    ask for too much, and what a person, the venue or the close has ended is not sent again.
 3. An unanswered request makes its attempt UNKNOWN. It is looked up before anything else happens, the attempt before too.
-4. Nothing is begun while `may_walk` says no, nor for an expired ticket; what was begun is settled, and cancelling always may.
+4. Nothing is begun while `may_walk` says no, outside the session or for an expired ticket, nor on a quote that the gates
+   would not send an order on: then the order rests. What was begun is settled, and cancelling always may.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 from kernel.contracts.messages import OrderStatus
 from kernel.contracts.parts import Side
+from kernel.domain.calendar import market_day
 from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError, VenueUnavailable
 from kernel.domain.params import TradingParams
@@ -31,10 +33,13 @@ from services.executor.core.answers import (
     claims_duplicate,
 )
 from services.executor.core.attempts import Attempt, request_of_attempt
-from services.executor.core.gates import Refusal, is_expired
+from services.executor.core.facts import Facts, Quote
+from services.executor.core.gates import Gate, Limits, Refusal, check, is_expired
+from services.executor.core.gates.table import HOURS, OPENING_HOURS, QUOTED
 from services.executor.core.lookups import lookup_pauses_s
 from services.executor.core.order_life import ENDED, WORKING, Order, is_first_request, last_in_market
 from services.executor.core.steps import Steps
+from services.executor.core.switching import OPENING
 from services.executor.core.venue_reports import VenueReport
 from services.executor.core.walking import (
     GiveUp,
@@ -47,7 +52,7 @@ from services.executor.core.walking import (
     market_of_buyer,
     market_of_seller,
 )
-from services.executor.ports import Broker, Held, Orders, Pause, Quotes
+from services.executor.ports import Broker, Held, Orders, Pause, Quotes, Sessions
 from services.executor.writing import OrderWriter
 
 _log = get_logger()
@@ -71,7 +76,8 @@ class OrderWalker:
         quotes: Quotes,
         clock: Clock,
         pause: Pause,
-        may_walk: Callable[[], Awaitable[bool]],
+        sessions: Sessions,
+        may_walk: Callable[[Order], Awaitable[bool]],
         params: TradingParams,
         steps: Steps,
     ) -> None:
@@ -80,7 +86,9 @@ class OrderWalker:
         self._quotes = quotes
         self._clock = clock
         self._pause = pause
+        self._sessions = sessions
         self._may_walk = may_walk
+        self._limits = Limits.of(params)
         self._steps = steps
         self._write = OrderWriter(orders, steps, clock)
         #: The venue's ids of what was cancelled to be followed by a next attempt.
@@ -135,7 +143,7 @@ class OrderWalker:
         step = due_step(now, working, self._walk)
         if isinstance(step, GiveUp):
             await self._cancel(order, alive, step.reason)
-        elif isinstance(step, int) and await self._may_walk():
+        elif isinstance(step, int) and await self._may_walk(order) and await self._closed(order) is None:
             move = decide(now, working, await self._market(order), self._walk)
             if isinstance(move, Reprice):
                 await self._begin(order, alive, move)
@@ -275,8 +283,11 @@ class OrderWalker:
     async def _send(self, order: Order) -> Held:
         if is_expired(order.ticket, self._clock.now()):
             return await self._abandon(order, "cancelled after the ticket had expired")
-        if not await self._may_walk():
+        if not await self._may_walk(order):
             return await self._abandon(order, "trading was stopped before its next attempt")
+        closed = await self._closed(order)
+        if closed is not None:
+            return await self._abandon(order, closed.message)
         return await self._write.unless_moved(
             order, lambda stored: self._steps.send_attempt(stored, self._clock.now())
         )
@@ -292,10 +303,23 @@ class OrderWalker:
     async def _market(self, order: Order) -> Market | None:
         leg = order.ticket.legs[0]
         quote = await self._quotes.nbbo(leg.occ_symbol)
-        if quote is None:
+        if quote is None or quote.bid is None or quote.ask is None:
+            return None
+        if await self._refusal(order, QUOTED, quote) is not None:
             return None
         of = market_of_buyer if leg.side is Side.BUY else market_of_seller
         return of(quote.bid, quote.ask)
+
+    async def _closed(self, order: Order) -> Refusal | None:
+        """Return why no attempt of an order is begun or sent at this time of the day, if so."""
+        return await self._refusal(order, OPENING_HOURS if order.ticket.action in OPENING else HOURS)
+
+    async def _refusal(
+        self, order: Order, gates: Sequence[Gate], quote: Quote | None = None
+    ) -> Refusal | None:
+        calendar = await self._sessions.around(market_day(self._clock.now()))
+        facts = Facts(now=self._clock.now(), calendar=calendar, clock_skew_s=None, quote=quote)
+        return check(order.ticket, facts, self._limits, gates)
 
     async def _plan_anew(self, order: Order, why: str, *, refused: bool = False) -> Held:
         return await self._write.unless_moved(

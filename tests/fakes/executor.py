@@ -17,13 +17,14 @@ from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueU
 from kernel.domain.ids import derive_id
 from kernel.testing.builders import NOW
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
+from services.executor.core.facts import Quote
 from services.executor.core.gates import Refusal
 from services.executor.core.order_life import WORKING, Order
 from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Arrival, Decide, Held, Judge, Nbbo, Open
+from services.executor.ports import Arrival, Decide, Held, Judge, Open
 from tests.fakes.executor_facts import a_book
 
 
@@ -337,13 +338,18 @@ class FakeOrders:
 
 @dataclass
 class FakeQuotes:
-    """One quote for every contract; None: there is none."""
+    """One quote for every contract, of `age_s` ago; `bid_ask` None: there is none."""
 
-    quote: Nbbo | None
+    clock: Clock
+    bid_ask: tuple[str, str] | None = ("2.40", "2.60")
+    age_s: float = 0.0
 
-    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+    async def nbbo(self, occ_symbol: str) -> Quote | None:
         del occ_symbol
-        return self.quote
+        if self.bid_ask is None:
+            return None
+        bid, ask = map(Decimal, self.bid_ask)
+        return Quote(bid=bid, ask=ask, quoted_at=self.clock.now() - timedelta(seconds=self.age_s))
 
 
 class FakeSwitch:

@@ -14,11 +14,10 @@ from kernel.contracts.origin import Origin
 from kernel.domain.errors import VenueUnavailable
 from kernel.testing.builders import NOW, a_ticket, an_idea
 from kernel.testing.clock import FixedClock
-from services.executor.core.order_life import WORKING, advance, new_order
+from services.executor.core.order_life import WORKING, Order, advance, new_order
 from services.executor.core.orders import OrderRequest, request_of
 from services.executor.core.steps import Steps
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Nbbo
 from services.executor.tracking import OrderTracker
 from services.executor.walking import OrderWalker
 from tests.fakes.executor import (
@@ -30,6 +29,7 @@ from tests.fakes.executor import (
     FakeTradeUpdates,
     Outcome,
 )
+from tests.fakes.executor_sessions import FakeSessions
 from tests.fakes.params import PARAMS
 
 S = OrderStatus
@@ -163,7 +163,8 @@ class Desk:
         self._walker = OrderWalker(
             broker=self._broker,
             orders=self._orders,
-            quotes=FakeQuotes(Nbbo(Decimal("2.40"), Decimal("2.60"))),
+            quotes=FakeQuotes(self._clock),
+            sessions=FakeSessions(),
             clock=self._clock,
             pause=FakePause(),
             may_walk=_yes,
@@ -180,5 +181,5 @@ class Desk:
         )
 
 
-async def _yes() -> bool:
+async def _yes(_order: Order) -> bool:
     return True
