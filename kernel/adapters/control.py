@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg.rows import class_row
 
-from kernel.adapters.postgres import Connection, Database
+from kernel.adapters.postgres import Connection, Database, transaction_limit
 from kernel.contracts.codec import Codec
 from kernel.contracts.messages import Control
 from kernel.contracts.origin import Origin
@@ -133,8 +133,8 @@ async def drained(database: Database, patience_s: float) -> bool:
         async with database.transaction() as connection:
             await connection.execute(
                 "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),"
-                " set_config('transaction_timeout', '0', true)",
-                (_ms(patience_s),),
+                " set_config(%s, '0', true)",
+                (_ms(patience_s), transaction_limit(connection)),
             )
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     except DatabaseUnavailable as e:
@@ -166,12 +166,11 @@ def announcement(switch: Switch, origin: Origin) -> Control:
 
 
 async def _hold(connection: Connection, at_most_s: float) -> Switch:
-    # Not the limit on idle time: Postgres 18 was seen to forget that one after a pipeline. A limit that runs already
-    # is not set anew: it is taken away first.
+    limit = transaction_limit(connection)
+    # A limit that runs already is not set anew: it is taken away first.
     tried = await connection.execute(
-        "SELECT set_config('transaction_timeout', '0', true), set_config('transaction_timeout', %s, true),"
-        " pg_try_advisory_xact_lock_shared(%s)",
-        (_ms(at_most_s), _LOCK),
+        "SELECT set_config(%s, '0', true), set_config(%s, %s, true), pg_try_advisory_xact_lock_shared(%s)",
+        (limit, limit, _ms(at_most_s), _LOCK),
     )
     row = await tried.fetchone()
     # Another statement, for it must see what was committed until the lock was given.

@@ -15,8 +15,9 @@ Connection = AsyncConnection[tuple[Any, ...]]
 #: Longer than any statement of ours needs; a stuck server is treated as lost.
 _STATEMENT_TIMEOUT_MS = 10_000
 #: A process that stands still inside a transaction holds its locks: the server ends it, so that others can go on.
-#: Longer than any transaction of ours. The limit on idle time would not do: the server forgets it after a pipeline.
+#: Longer than any transaction of ours.
 _TRANSACTION_TIMEOUT_MS = 30_000
+_LIMITS_TRANSACTIONS = 170_000
 #: A server whose packets no longer arrive is noticed within about ten seconds. Left to itself the kernel would wait for
 #: two hours, or a quarter of one, and with it whoever asked: a leader that nobody hears would believe that it leads.
 NOTICES_A_LOST_SERVER: dict[str, Any] = {
@@ -48,9 +49,9 @@ class Database:
             max_size=size,
             open=False,
             timeout=5.0,
+            configure=_bound_transactions,
             kwargs={
-                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}"
-                f" -c transaction_timeout={_TRANSACTION_TIMEOUT_MS} -c timezone=UTC",
+                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
                 "connect_timeout": 5,
                 **NOTICES_A_LOST_SERVER,
             },
@@ -86,3 +87,18 @@ class Database:
                 f"the database did not answer: {type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"
             )
             raise DatabaseUnavailable(msg) from e
+
+
+def transaction_limit(connection: Connection) -> str:
+    """Return the setting by which this server ends a transaction whose holder stands still.
+
+    Before Postgres 17 only idle time can be limited, which Postgres 18 was seen to forget after a pipeline.
+    """
+    has_own = connection.info.server_version >= _LIMITS_TRANSACTIONS
+    return "transaction_timeout" if has_own else "idle_in_transaction_session_timeout"
+
+
+async def _bound_transactions(connection: Connection) -> None:
+    limit = (transaction_limit(connection), f"{_TRANSACTION_TIMEOUT_MS}ms")
+    await connection.execute("SELECT set_config(%s, %s, false)", limit)
+    await connection.commit()
