@@ -16,7 +16,7 @@ COMMANDS = {
     "demo": "dispatch.commands.demo:demo",
     "up": "dispatch.commands.stack:up",
     "down": "dispatch.commands.stack:down",
-    "status": "dispatch.commands.stack:status",
+    "status": "dispatch.commands.status:status",
     "logs": "dispatch.commands.stack:logs",
     "halt": "dispatch.commands.control:halt",
     "reduce": "dispatch.commands.control:reduce",

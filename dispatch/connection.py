@@ -87,19 +87,28 @@ def connect(environ: Mapping[str, str] = os.environ) -> Connection:
         return connection_from(environ)
     state = running_stack(environ)
     if state is None or not state.environment:
-        raise StackError(
-            "no stack runs here: start one with `dispatch up`, or set KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL"
-        )
+        raise StackError(no_stack(environ, "KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL"))
     return connection_from({**environ, **state.environment})
 
 
 def database_here(environ: Mapping[str, str] = os.environ) -> tuple[str, ServiceSettings]:
     """Return the database's URL and the settings that go with it; nothing but Postgres need be named, or run."""
     state = None if "DATABASE_URL" in environ else running_stack(environ)
-    if state is None and "DATABASE_URL" not in environ:
-        raise StackError("no stack runs here: start one with `dispatch up`, or set DATABASE_URL")
-    settings = ServiceSettings.from_env({**environ, **({} if state is None else state.environment)})
+    found = {**environ, **({} if state is None else state.environment)}
+    if "DATABASE_URL" not in found:
+        missing = no_stack(environ, "DATABASE_URL")
+        raise StackError(missing if state is None else "the stack that starts here has no database yet")
+    settings = ServiceSettings.from_env(found)
     return settings.database_url.get_secret_value(), settings
+
+
+def no_stack(environ: Mapping[str, str], servers: str) -> str:
+    """Return what to do where nothing runs, and which folder was looked into: `servers` are variables to set instead."""
+    folder = default_run_folder(environ).path
+    return (
+        f"no stack runs here: start one with `dispatch up`, or set {servers}"
+        f" (looked into {folder}; DISPATCH_HOME names the folder of another stack)"
+    )
 
 
 def connection_from(environment: Mapping[str, str]) -> Connection:

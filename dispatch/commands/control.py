@@ -2,12 +2,15 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from dispatch.connection import database_here
 from dispatch.console import err, out, write_json
+from dispatch.stack.errors import StackError
 from dispatch.switch import (
     Done,
     Stop,
@@ -18,10 +21,10 @@ from dispatch.switch import (
     told,
 )
 from kernel.domain.control import ControlState, Switch
-from kernel.domain.errors import ConfigError
+from kernel.domain.errors import ConfigError, DatabaseUnavailable
 
 Reason = Annotated[
-    str, typer.Option("--reason", help="Why: shown by `dispatch status` and in every refusal that follows.")
+    str, typer.Option("--reason", help="Why: shown by `dispatch status` and in the refusals of this switch.")
 ]
 Cancel = Annotated[
     bool,
@@ -43,21 +46,38 @@ def reduce(reason: Reason, cancel_orders: Cancel = False, as_json: AsJson = Fals
 def resume(reason: Reason, as_json: AsJson = False) -> None:
     """Let all orders through again; the breakers begin to count anew."""
     why = _said(reason)
-    url, settings = database_here()
-    _tell(asyncio.run(resume_trading(url, settings, why, named_user())), as_json)
+    with _nothing_done("nothing was resumed"):
+        url, settings = database_here()
+        done = asyncio.run(resume_trading(url, settings, why, named_user()))
+    _tell(done, as_json)
 
 
 def _stop(state: ControlState, reason: str, cancel_orders: bool, as_json: bool) -> None:
     stop = Stop(state=state, reason=_said(reason), by=named_user(), cancel_orders=cancel_orders)
-    url, settings = database_here()
-    done = asyncio.run(stop_trading(url, settings, stop, on_committed=_say_committed))
+    with _nothing_done("nothing was stopped"):
+        url, settings = database_here()
+        done = asyncio.run(stop_trading(url, settings, stop, on_committed=_say_committed))
     _tell(done, as_json)
     if not done.complete:
         sys.exit(1)
 
 
+@contextmanager
+def _nothing_done(said: str) -> Iterator[None]:
+    """Begin an error's one line with what it means for trading."""
+    try:
+        yield
+    except StackError as e:
+        raise StackError(f"{said}: {e}") from e
+    except DatabaseUnavailable as e:
+        raise DatabaseUnavailable(f"not known whether it was done, ask again: {e}") from e
+
+
 def _say_committed(switch: Switch) -> None:
-    err.print(f"{switch.state.value} is committed; waiting for orders that are on their way", markup=False)
+    err.print(
+        f"{switch.state.value} is committed, new orders are refused; waiting for those that are on their way",
+        markup=False,
+    )
 
 
 def _tell(done: Done, as_json: bool) -> None:

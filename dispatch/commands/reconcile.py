@@ -1,8 +1,6 @@
 """`dispatch reconcile`: how the books stand against the venue; and a person's word where nothing explains it."""
 
 import asyncio
-import getpass
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
@@ -10,12 +8,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.table import Table
 
-from dispatch.connection import connect
+from dispatch.connection import database_here
 from dispatch.console import err, out, write_json
-from dispatch.reconciling import line_of
+from dispatch.reconciling import BookLine, book_lines, line_of, reconcile_s_here
+from dispatch.switch import named_user
 from kernel.adapters.postgres import Database
 from kernel.domain.errors import ConfigError
-from services.executor.adapters.postgres_drift import Explained, PostgresDrift, Standing
+from services.executor.adapters.postgres_drift import Explained, PostgresDrift
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -34,12 +33,12 @@ def reconcile(
     """Show how the books stand against the venue; exits with 1 while something is unexplained."""
     if accept is not None:
         _accept(" ".join(accept.split()))
-    found = asyncio.run(_with_database(lambda drift: _read(drift, limit)))
+    found = asyncio.run(_with_database(lambda database: _read(database, limit)))
     if as_json:
-        write_json([{**asdict(standing), "explained": [asdict(e) for e in rows]} for standing, rows in found])
+        write_json([_document(line, rows) for line, rows in found])
     else:
         _show(found)
-    if any(standing.drift for standing, _ in found):
+    if any(line.standing.drift for line, _ in found):
         raise typer.Exit(1)
 
 
@@ -47,34 +46,44 @@ def _accept(reason: str) -> None:
     if not reason:
         raise ConfigError("--accept: say why, in a few words")
 
-    async def accept_all(drift: PostgresDrift) -> list[str]:
+    async def accept_all(database: Database) -> list[str]:
+        drift = PostgresDrift(database)
         accounts = [standing.account_id for standing in await drift.standings()]
-        return [line for a in accounts for line in await drift.accept(a, getpass.getuser(), reason)]
+        return [line for a in accounts for line in await drift.accept(a, named_user(), reason)]
 
     lines = asyncio.run(_with_database(accept_all))
     for line in lines or ["there is no drift to accept"]:
         err.print(f"accepted: {line}" if lines else line, markup=False)
 
 
-async def _read(drift: PostgresDrift, limit: int) -> list[tuple[Standing, list[Explained]]]:
-    return [(s, await drift.explained(s.account_id, limit)) for s in await drift.standings()]
+async def _read(database: Database, limit: int) -> list[tuple[BookLine, list[Explained]]]:
+    drift, lines = PostgresDrift(database), await book_lines(database, reconcile_s_here())
+    return [(line, await drift.explained(line.standing.account_id, limit)) for line in lines]
 
 
-async def _with_database(work: Callable[[PostgresDrift], Awaitable[T]]) -> T:
-    url = os.environ.get("DATABASE_URL") or connect().database_url
+async def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    url, _ = database_here()
     async with Database(url, size=1) as database:
-        return await work(PostgresDrift(database))
+        return await work(database)
 
 
-def _show(found: list[tuple[Standing, list[Explained]]]) -> None:
+def _document(line: BookLine, rows: list[Explained]) -> dict[str, Any]:
+    return {
+        **asdict(line.standing),
+        "refusal": line.refusal,
+        "explained": [asdict(row) for row in rows],
+    }
+
+
+def _show(found: list[tuple[BookLine, list[Explained]]]) -> None:
     if not found:
         out.print("no executor has listened to a venue yet")
-    for standing, rows in found:
-        out.print(line_of(standing), markup=False)
-        for line in standing.drift:
-            out.print(f"  drift: {line}", markup=False)
-        for line in standing.unconfirmed:
-            out.print(f"  not explained yet: {line}", markup=False)
+    for line, rows in found:
+        out.print(line_of(line), markup=False)
+        for each in line.standing.drift:
+            out.print(f"  drift: {each}", markup=False)
+        for each in line.standing.unconfirmed:
+            out.print(f"  not explained yet: {each}", markup=False)
         if rows:
             out.print(_table(rows))
 

@@ -141,13 +141,13 @@ async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def group_lag(bootstrap_servers: str, group: str, topic: str) -> int:
     """Return how many records of `topic` the group has not acknowledged yet."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
     async with _admin(bootstrap_servers) as admin:
         committed = await admin.list_consumer_group_offsets(group)
         described = await admin.describe_topics([topic])
         partitions = [TopicPartition(topic, p["partition"]) for p in described[0]["partitions"]]
-        await consumer.start()
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
         try:
+            await consumer.start()
             ends = await consumer.end_offsets(partitions)
         finally:
             await consumer.stop()

@@ -1,7 +1,8 @@
 """Gathers what the gates see from outside, all at once.
 
 1. What is not known of the venue's side may be known soon: readiness is waited for, up to the patience of the
-   parameters, but only for a ticket that no other gate would stop.
+   parameters, but only for a ticket that no gate on the facts from outside stops. Gates on the book, the switch among
+   them, are asked after it.
 2. What cannot be fetched because the venue is away raises VenueUnavailable, and the shell tries again; a ticket that
    has expired meanwhile needs none of it.
 """

@@ -33,8 +33,8 @@ __all__ = [
     "spread_share",
 ]
 
-#: The share of half the spread that `honest` pays: three quarters with one leg, 0.56 with four, as the project's
-#: brief gives them; linear between. Complex orders trade nearer to the mid, the more legs share the market maker's risk.
+#: The share of half the spread that `honest` pays: three quarters with one leg, 0.56 with four;
+#: linear between. Complex orders trade nearer to the mid, the more legs share the market maker's risk.
 _SHARE_OF_ONE_LEG = Decimal("0.75")
 _SHARE_OF_FOUR_LEGS = Decimal("0.56")
 _HALF = Decimal("0.5")

@@ -74,6 +74,7 @@ def messages_page() -> str:
             f"A topic's name on the broker is the prefix (`{DEFAULT_PREFIX}` unless `DISPATCH_TOPIC_PREFIX` says otherwise) and the"
             f" name below.\n`dispatch topics create` makes them with {defaults.partitions} partitions, kept for"
             f" {defaults.retention_days} days, dead letters for {defaults.dead_retention_days}; nothing else ever creates one.\n"
+            "Of a list of words, the one in italics is what a reader takes a word for that it is too old to know.\n"
             "The contracts of record are the files in [`schemas/`](../../schemas); `dispatch topics cat TOPIC` shows messages, decoded."
         ),
         _topic_table() + "\n\n`dispatch signal` and `dispatch demo` write to `signals` too.",
@@ -223,7 +224,8 @@ def _type(avro: Any, records: dict[str, dict[str, Any]]) -> str:
 def _compound(avro: dict[str, Any], records: dict[str, dict[str, Any]]) -> str:
     match avro["type"]:
         case "enum":
-            return " ∣ ".join(symbol for symbol in avro["symbols"] if symbol != avro.get("default"))
+            default = avro.get("default")
+            return " ∣ ".join(f"*{s}*" if s == default else s for s in avro["symbols"])
         case "record":
             records.setdefault(avro["name"], avro)
             return _named(avro["name"], records)

@@ -103,8 +103,29 @@ def test_each_stage_is_a_deployment_with_an_image_of_its_own(objects: list[Objec
     assert tag not in {"", "latest"}, "a tag that moves cannot be rolled back"
 
 
-def test_there_is_no_deployment_beside_the_stages(objects: list[Object]) -> None:
-    assert {e["metadata"]["name"] for e in objects if e["kind"] == "Deployment"} == set(STAGES)
+def test_there_is_no_deployment_beside_the_stages_and_the_operators_hand(objects: list[Object]) -> None:
+    assert {e["metadata"]["name"] for e in objects if e["kind"] == "Deployment"} == {*STAGES, "operator"}
+
+
+def test_the_operators_hand_can_stop_trading_and_cannot_trade(objects: list[Object]) -> None:
+    """What `dispatch halt`, `status` and `trace` need is given and reachable; the venue's keys and host are not."""
+    (container,) = _pod(objects, "Deployment", "operator")["containers"]
+    assert re.split(r"[/-]", container["image"].partition(":")[0])[-1] == "operator"
+    assert set(_environment(objects, "operator")) == {
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "DATABASE_URL",
+        "DISPATCH_TOPIC_PREFIX",
+        "PGPASSWORD",
+    }
+    labels = _one(objects, "Deployment", "operator")["spec"]["template"]["metadata"]["labels"]
+    reached = {
+        port["port"]
+        for policy in (e["spec"] for e in objects if e["kind"] == "NetworkPolicy")
+        if _selects(policy["podSelector"], labels)
+        for rule in policy.get("egress", ())
+        for port in rule["ports"]
+    }
+    assert reached == {53, 5432, 9092}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -262,6 +283,13 @@ def _pods(objects: list[Object]) -> list[Object]:
 def _one(objects: list[Object], kind: str, name: str) -> Object:
     (found,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name)]
     return found
+
+
+def _selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    expressions = selector.get("matchExpressions", ())
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in expressions
+    )
 
 
 def _by_name(objects: Any) -> dict[tuple[str, str], Object]:

@@ -11,6 +11,7 @@ import typer
 
 from dispatch.cli import app
 from kernel.contracts.messages import RejectionCode
+from kernel.contracts.schema_store import load_store
 from kernel.runtime.settings import PROJECT_ROOT
 from services.selector.core.validation import ContractReason
 from tests.architecture import markdown
@@ -24,6 +25,27 @@ _ADR = PROJECT_ROOT / "docs" / "adr"
 def test_a_generated_page_is_what_the_code_says(name: str) -> None:
     written = (FOLDER / name).read_text("utf-8")
     assert written == PAGES[name](), "run: python -m tests.architecture.reference_pages"
+
+
+def test_every_symbol_of_every_message_stands_on_its_page() -> None:
+    """Those that a reader falls back to as well: HALTED, and an order whose fate is UNKNOWN, are states like others."""
+    rows = [row for row in markdown.table_rows((FOLDER / "messages.md").read_text("utf-8")) if len(row) == 3]
+    told = [set(re.findall(r"[A-Za-z_]+", kind)) for _field, kind, _meaning in rows]
+    for name, schema in load_store().current_raw.items():
+        for symbols in _enums(schema):
+            assert any(symbols <= words for words in told), (name, symbols)
+
+
+def _enums(avro: Any) -> Iterator[set[str]]:
+    """Yield the symbols of every enum inside a schema."""
+    if isinstance(avro, dict):
+        if avro.get("type") == "enum":
+            yield set(avro["symbols"])
+        for inner in avro.values():
+            yield from _enums(inner)
+    elif isinstance(avro, list):
+        for inner in avro:
+            yield from _enums(inner)
 
 
 def test_every_trading_parameter_is_described_with_the_value_in_the_file() -> None:

@@ -33,7 +33,7 @@ from tests.fakes.waiting import eventually
 pytestmark = pytest.mark.integration
 
 S = OrderStatus
-#: BLUEPRINT's ledger query, to the letter.
+#: The first query of docs/how-to/read-the-ledger.md, to the letter.
 LEDGER_QUERY = (
     "SELECT ticker, action, contracts, notional, simulated_ts::text FROM dispatch_executions WHERE simulated_ts >"
     " NOW() - INTERVAL '30 minutes' ORDER BY simulated_ts DESC LIMIT 10"

@@ -1,6 +1,6 @@
 """Which contract is right at an instant of a recorded day, computed from the raw files alone.
 
-Entry points: `best_contract`; `recorded_quote` and `recorded_spot` for what was quoted and traded. Written from the blueprint's words and the files' format, in plain Python: nothing of the
+Entry points: `best_contract`; `recorded_quote` and `recorded_spot` for what was quoted and traded. Written from the rules' words and the files' format, in plain Python: nothing of the
 kernel, the services or the simulator is imported, the numbers of the strategy are written out again, and volatility is
 found by bisection. What it shares with the program is the reading of the recording:
 1. A bar is known at its end. An empty side of a quote stands as it was; a quote is as old as the last bar that ended.

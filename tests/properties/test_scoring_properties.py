@@ -45,7 +45,7 @@ def test_every_part_stays_within_its_points_and_they_sum_to_the_total(
 
 
 @given(strategies, spreads, volumes, deltas, distances)
-def test_the_formula_of_the_blueprint_in_plain_arithmetic_agrees(
+def test_the_formula_in_plain_arithmetic_agrees(
     strategy: Strategy, spread_pct: float, volume: int, delta: float, distance_pct: float
 ) -> None:
     band = {"day_trade": (0.35, 0.60), "swing": (0.30, 0.60), "premium_seller": (0.15, 0.30)}[strategy]

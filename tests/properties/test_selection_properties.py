@@ -73,7 +73,7 @@ def ranked(chain: Chain, budget: Decimal = Decimal(1000), now: datetime = NOW) -
 
 
 def may_be_bought(row: Row, budget: Decimal) -> bool:
-    """The blueprint's validation of a day trade at `NOW`, contract by contract in exact fractions."""
+    """The rules' validation of a day trade at `NOW`, contract by contract in exact fractions."""
     if row.unreadable or not row.tradable or row.bid is None or row.ask is None or row.quoted_at is None:
         return False
     bid, ask = Fraction(row.bid), Fraction(row.ask)
@@ -93,9 +93,7 @@ def may_be_bought(row: Row, budget: Decimal) -> bool:
 
 
 @given(chains, budgets)
-def test_a_contract_qualifies_exactly_when_the_blueprint_says_so(
-    given_rows: list[Row], budget: Decimal
-) -> None:
+def test_a_contract_qualifies_exactly_when_the_rules_say_so(given_rows: list[Row], budget: Decimal) -> None:
     ranking = ranked(a_chain(*given_rows), budget)
     verdicts = {r.occ_symbol: r.reason is None for r in ranking.rows()}
     assert verdicts == {row.symbol: may_be_bought(row, budget) for row in given_rows}

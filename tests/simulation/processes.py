@@ -213,7 +213,8 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         quotes=AlpacaQuotes(gateway, "indicative"),  # type: ignore[arg-type]
         clock=gateway.clock,
         pause=asyncio.sleep,
-        may_walk=_may_walk(switch),  # type: ignore[arg-type]
+        sessions=ModelCalendars(),
+        may_walk=_may_walk(switch),
         params=outside.params,
         steps=steps,
     )
