@@ -29,9 +29,11 @@ from services.executor.adapters.postgres_outbox import OutboxRelay
 from services.executor.adapters.postgres_readiness import PostgresReadiness
 from services.executor.adapters.postgres_switch import PostgresSwitch
 from services.executor.adapters.wire_guard import WireGuard
+from services.executor.core.order_life import Order
 from services.executor.core.steps import Steps
-from services.executor.core.switching import tripped_by_traffic
+from services.executor.core.switching import refusal_by, tripped_by_traffic
 from services.executor.gathering import Gathering
+from services.executor.ports import Standing
 from services.executor.reconciliation import Reconciler, StreamWatch
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
@@ -60,7 +62,7 @@ def build(settings: ExecutorSettings) -> Process:
     relay = OutboxRelay(database, publisher, stage=NAME, health=health)
     most = params.executor.gates.orders_per_minute_max
     orders = PostgresOrders(
-        database, relay.kick, guard.permit, lambda traffic: tripped_by_traffic(traffic, most, origin)
+        database, relay.kick, guard, lambda traffic: tripped_by_traffic(traffic, most, origin)
     )
     steps = Steps(origin)
     switch = PostgresSwitch(switches, origin, relay.kick, venue_deadline_s=settings.venue_deadline_s)
@@ -74,10 +76,11 @@ def build(settings: ExecutorSettings) -> Process:
         steps=steps,
         sweep_s=settings.sweep_s,
     )
+    sessions = AlpacaCalendars(gateway)
     gathering = Gathering(
         accounts=AlpacaAccounts(gateway),
         prices=AlpacaPrices(gateway, settings.option_feed, settings.stock_feed),
-        sessions=AlpacaCalendars(gateway),
+        sessions=sessions,
         readiness=PostgresReadiness(database, lambda: account.account_id, settings.reconcile_s),
         clock=clock,
         clock_skew_s=_skew(settings, clock),
@@ -91,6 +94,7 @@ def build(settings: ExecutorSettings) -> Process:
         quotes=AlpacaQuotes(gateway, settings.option_feed),
         clock=clock,
         pause=asyncio.sleep,
+        sessions=sessions,
         may_walk=_may_walk(switch),
         params=params,
         steps=steps,
@@ -151,11 +155,11 @@ def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] 
     return ahead_s
 
 
-def _may_walk(switch: PostgresSwitch) -> Callable[[], Awaitable[bool]]:
-    async def active() -> bool:
-        return (await switch.read()).active
+def _may_walk(switch: Standing) -> Callable[[Order], Awaitable[bool]]:
+    async def lets_through(order: Order) -> bool:
+        return refusal_by(await switch.read(), order.ticket.action) is None
 
-    return active
+    return lets_through
 
 
 async def _all_of(*works: Task) -> None:

@@ -89,18 +89,10 @@ class Prices(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Nbbo:
-    """The best bid and ask of a contract, USD per share; NaN where there is none."""
-
-    bid: Decimal
-    ask: Decimal
-
-
 class Quotes(Protocol):
     """The venue's quotes."""
 
-    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+    async def nbbo(self, occ_symbol: str) -> Quote | None:
         """Return the latest quote of a contract, None when there is none; raises VenueUnavailable."""
         ...
 

@@ -65,7 +65,7 @@ class OrderStopper:
         _log.info("cancelling: the switch says so", client_order_id=alive.client_order_id)
         try:
             await self._broker.cancel(alive.venue_order_id)
-            self._asked_at_look[order.client_order_id] = self._looks
+            self._asked_at_look[alive.client_order_id] = self._looks
             await self._follow(alive.client_order_id)
         except TransientError as e:
             _log.warning("not cancelled yet", client_order_id=order.client_order_id, reason=str(e))

@@ -3,18 +3,21 @@
 The listener's work, on the market's clock. The order's own row is the only memory, so whoever listens next goes on.
 1. The intent of an attempt is committed before the venue hears of it, with its id and its limit.
 2. An order without a fill is replaced, which the venue does in one piece. One with fills, or whose replacement the
-   venue refuses, is cancelled; only when a look-up shows that it has ended, and not by a replacement, is the next
-   attempt sent, for what that same look-up left unfilled. So two attempts are never alive, and never ask for too much.
+   venue refuses, is cancelled; only when a look-up shows that it has ended, by the cancellation of this listener and no
+   otherwise, is the next attempt sent, for what that same look-up left unfilled. So two attempts are never alive, never
+   ask for too much, and what a person, the venue or the close has ended is not sent again.
 3. An unanswered request makes its attempt UNKNOWN. It is looked up before anything else happens, the attempt before too.
-4. Nothing is begun while `may_walk` says no, nor for an expired ticket; what was begun is settled, and cancelling always may.
+4. Nothing is begun while `may_walk` says no, outside the session or for an expired ticket, nor on a quote that the gates
+   would not send an order on: then the order rests. What was begun is settled, and cancelling always may.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 from kernel.contracts.messages import OrderStatus
 from kernel.contracts.parts import Side
+from kernel.domain.calendar import market_day
 from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError, VenueUnavailable
 from kernel.domain.params import TradingParams
@@ -30,10 +33,13 @@ from services.executor.core.answers import (
     claims_duplicate,
 )
 from services.executor.core.attempts import Attempt, request_of_attempt
-from services.executor.core.gates import Refusal, is_expired
+from services.executor.core.facts import Facts, Quote
+from services.executor.core.gates import Gate, Limits, Refusal, check, is_expired
+from services.executor.core.gates.table import HOURS, OPENING_HOURS, QUOTED
 from services.executor.core.lookups import lookup_pauses_s
-from services.executor.core.order_life import ENDED, WORKING, Order, is_first_request
+from services.executor.core.order_life import ENDED, WORKING, Order, is_first_request, last_in_market
 from services.executor.core.steps import Steps
+from services.executor.core.switching import OPENING
 from services.executor.core.venue_reports import VenueReport
 from services.executor.core.walking import (
     GiveUp,
@@ -46,7 +52,7 @@ from services.executor.core.walking import (
     market_of_buyer,
     market_of_seller,
 )
-from services.executor.ports import Broker, Held, Orders, Pause, Quotes
+from services.executor.ports import Broker, Held, Orders, Pause, Quotes, Sessions
 from services.executor.writing import OrderWriter
 
 _log = get_logger()
@@ -56,7 +62,7 @@ _LOOK_S = 0.5
 _STEPS_A_LOOK = 8
 #: Orders walked at once: enough for a busy minute, few enough for the venue's rate limit.
 _AT_ONCE = 4
-_REPLACED = "replaced"
+_REPLACED, _CANCELLING = "replaced", "pending_cancel"
 
 
 class OrderWalker:
@@ -70,7 +76,8 @@ class OrderWalker:
         quotes: Quotes,
         clock: Clock,
         pause: Pause,
-        may_walk: Callable[[], Awaitable[bool]],
+        sessions: Sessions,
+        may_walk: Callable[[Order], Awaitable[bool]],
         params: TradingParams,
         steps: Steps,
     ) -> None:
@@ -79,9 +86,13 @@ class OrderWalker:
         self._quotes = quotes
         self._clock = clock
         self._pause = pause
+        self._sessions = sessions
         self._may_walk = may_walk
+        self._limits = Limits.of(params)
         self._steps = steps
         self._write = OrderWriter(orders, steps, clock)
+        #: The venue's ids of what was cancelled to be followed by a next attempt.
+        self._cancelled: set[str] = set()
         executor = params.executor
         self._pauses_s = lookup_pauses_s(executor.lookup_attempts, executor.lookup_settle_s)
         self._walk = Walk(
@@ -106,6 +117,7 @@ class OrderWalker:
         turns = asyncio.Semaphore(_AT_ONCE)
         # Before the group, which would wrap a failure of the database into one nobody expects.
         orders = await self._orders.unsettled()
+        self._cancelled &= {a.venue_order_id for order in orders for a in order.attempts if a.venue_order_id}
         async with asyncio.TaskGroup() as group:
             for order in orders:
                 if order.status in WORKING:
@@ -131,7 +143,7 @@ class OrderWalker:
         step = due_step(now, working, self._walk)
         if isinstance(step, GiveUp):
             await self._cancel(order, alive, step.reason)
-        elif isinstance(step, int) and await self._may_walk():
+        elif isinstance(step, int) and await self._may_walk(order) and await self._closed(order) is None:
             move = decide(now, working, await self._market(order), self._walk)
             if isinstance(move, Reprice):
                 await self._begin(order, alive, move)
@@ -175,7 +187,7 @@ class OrderWalker:
         if not order.current.replaces:
             return await self._broker.submit(request)
         if alive is None or alive.venue_order_id is None:
-            return Unanswered("the order to replace has ended meanwhile")
+            return NotAccepted("the order to replace has ended meanwhile")
         return await self._broker.replace(alive.venue_order_id, request)
 
     async def _take(self, order: Order, answer: Answer) -> Held | None:
@@ -199,7 +211,7 @@ class OrderWalker:
         if claims_duplicate(refusal):
             return await self._write.claim(order, refusal.message)
         if order.current.replaces:
-            return await self._plan_anew(order, f"it could not be replaced: {refusal.message}")
+            return await self._plan_anew(order, f"it could not be replaced: {refusal.message}", refused=True)
         if is_first_request(order):
             return await self._abandon(order, refusal.message)
         return await self._write.doubt(order, refusal.message)
@@ -222,24 +234,39 @@ class OrderWalker:
 
     async def _follow_up(self, order: Order) -> Held | None:
         """See to it that the attempt before has ended, and send the one that follows for what is left."""
-        before = _last_shown(order)
-        if before.status not in ENDED and before.venue_order_id is not None:
-            await self._broker.cancel(before.venue_order_id)
-        ending = await self._look_up(before, lambda report: report.status in ENDED)
-        if ending is None:
-            raise VenueUnavailable("the venue does not show an order any more that it has shown")
+        ending = await self._end(order.alive or last_in_market(order.attempts) or order.attempts[0])
         if ending.status not in ENDED:
             return None  # the cancellation is under way
         held = await self._write.report(order, ending)
-        if held.order.ended:
-            return held
-        if held.order.current.status is not OrderStatus.NEW:
-            return None  # another listener, for the moment that there are two, sends it
+        if (
+            held.order.ended
+            or held.order.alive is not None
+            or held.order.current.status is not OrderStatus.NEW
+        ):
+            return held  # not NEW: another listener, for the moment that there are two, sends it
         late = await self._broker.find(order.current.client_order_id)
         if late is not None:
             return await self._arrive(held.order)
-        # Replaced by a request of ours that came late: its order will show.
-        return None if ending.word == _REPLACED else await self._send(held.order)
+        return await self._after(held.order, ending)
+
+    async def _after(self, order: Order, ending: VenueReport) -> Held | None:
+        """Send the next attempt, if it was for it that the one before was ended."""
+        if ending.word == _REPLACED and order.current.requests:
+            return None  # replaced by a request of ours that came late: its order will show
+        if ending.status is OrderStatus.CANCELED and ending.venue_order_id in self._cancelled:
+            return await self._send(order)
+        return await self._abandon(order, f"the venue says {ending.word}, and not because it was asked")
+
+    async def _end(self, attempt: Attempt) -> VenueReport:
+        """Return what the venue shows of an attempt, having cancelled it if it works and nobody else has."""
+        report = await self._look_up(attempt)
+        if report is not None and report.status not in ENDED and report.word != _CANCELLING:
+            await self._broker.cancel(report.venue_order_id)
+            self._cancelled.add(report.venue_order_id)
+            report = await self._look_up(attempt, lambda report: report.status in ENDED)
+        if report is None:
+            raise VenueUnavailable("the venue does not show an order any more that it has shown")
+        return report
 
     async def _look_up(
         self, attempt: Attempt, enough: Callable[[VenueReport], bool] = lambda _report: True
@@ -256,8 +283,11 @@ class OrderWalker:
     async def _send(self, order: Order) -> Held:
         if is_expired(order.ticket, self._clock.now()):
             return await self._abandon(order, "cancelled after the ticket had expired")
-        if not await self._may_walk():
+        if not await self._may_walk(order):
             return await self._abandon(order, "trading was stopped before its next attempt")
+        closed = await self._closed(order)
+        if closed is not None:
+            return await self._abandon(order, closed.message)
         return await self._write.unless_moved(
             order, lambda stored: self._steps.send_attempt(stored, self._clock.now())
         )
@@ -273,14 +303,27 @@ class OrderWalker:
     async def _market(self, order: Order) -> Market | None:
         leg = order.ticket.legs[0]
         quote = await self._quotes.nbbo(leg.occ_symbol)
-        if quote is None:
+        if quote is None or quote.bid is None or quote.ask is None:
+            return None
+        if await self._refusal(order, QUOTED, quote) is not None:
             return None
         of = market_of_buyer if leg.side is Side.BUY else market_of_seller
         return of(quote.bid, quote.ask)
 
-    async def _plan_anew(self, order: Order, why: str) -> Held:
+    async def _closed(self, order: Order) -> Refusal | None:
+        """Return why no attempt of an order is begun or sent at this time of the day, if so."""
+        return await self._refusal(order, OPENING_HOURS if order.ticket.action in OPENING else HOURS)
+
+    async def _refusal(
+        self, order: Order, gates: Sequence[Gate], quote: Quote | None = None
+    ) -> Refusal | None:
+        calendar = await self._sessions.around(market_day(self._clock.now()))
+        facts = Facts(now=self._clock.now(), calendar=calendar, clock_skew_s=None, quote=quote)
+        return check(order.ticket, facts, self._limits, gates)
+
+    async def _plan_anew(self, order: Order, why: str, *, refused: bool = False) -> Held:
         return await self._write.unless_moved(
-            order, lambda stored: self._steps.plan_anew(stored, why, self._clock.now())
+            order, lambda stored: self._steps.plan_anew(stored, why, self._clock.now(), refused=refused)
         )
 
     async def _abandon(self, order: Order, why: str) -> Held:
@@ -292,11 +335,6 @@ class OrderWalker:
 def _is_pending(attempt: Attempt) -> bool:
     """Tell whether an attempt after the first is intended, and whether the venue has it is not settled."""
     return attempt.number > 1 and attempt.status not in WORKING | ENDED
-
-
-def _last_shown(order: Order) -> Attempt:
-    """Return the attempt before the current one that the venue has shown last; the first one always was."""
-    return next(a for a in reversed(order.attempts[:-1]) if a.venue_order_id is not None)
 
 
 def _working(order: Order, alive: Attempt) -> Working | None:

@@ -17,13 +17,14 @@ from kernel.domain.errors import DatabaseUnavailable, UnprocessableError, VenueU
 from kernel.domain.ids import derive_id
 from kernel.testing.builders import NOW
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
+from services.executor.core.facts import Quote
 from services.executor.core.gates import Refusal
 from services.executor.core.order_life import WORKING, Order
 from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step
 from services.executor.core.venue_reports import VenueReport
-from services.executor.ports import Arrival, Decide, Held, Judge, Nbbo, Open
+from services.executor.ports import Arrival, Decide, Held, Judge, Open
 from tests.fakes.executor_facts import a_book
 
 
@@ -59,7 +60,7 @@ class FakeBroker:
     """A venue that makes one order per client order id. `plan` holds the outcomes of the next POSTs; then it accepts.
 
     `finds_before_arrival` look-ups see a replacement on its way, while the order before works on;
-    `finds_before_cancelled` a cancel on its way.
+    `finds_before_cancelled` a cancel on its way: of the replacement if one is, and then of both. `rejects_replacements`: once they are there; the order before works on.
     `hidden_finds[id]` look-ups do not see an order yet; `finds_to_fail` look-ups fail. `traded` counts what was filled in all.
     `trap(point)` may raise Crash.
     """
@@ -79,6 +80,7 @@ class FakeBroker:
     fills_before_replace: int = 0
     finds_before_arrival: int = 0
     finds_before_cancelled: int = 0
+    rejects_replacements: bool = False
     _cancelling: dict[str, int] = field(default_factory=dict)
     traded: int = 0
     _on_its_way: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -130,8 +132,10 @@ class FakeBroker:
         if self.fills_before_cancel:
             self.fill(order.client_order_id, self.fills_before_cancel)
         if self.finds_before_cancelled and self.orders[order.client_order_id].status in WORKING:
-            self._put(self.orders[order.client_order_id], word="pending_cancel")
-            self._cancelling.setdefault(order.client_order_id, self.finds_before_cancelled)
+            coming = [new for new, (old, _) in self._on_its_way.items() if old == order.client_order_id]
+            target = coming[0] if coming else order.client_order_id
+            self._put(self.orders[target], word="pending_cancel")
+            self._cancelling.setdefault(target, self.finds_before_cancelled)
         elif self.orders[order.client_order_id].status in WORKING:
             self.end(order.client_order_id, OrderStatus.CANCELED)
             for new_id, (old_id, _) in list(self._on_its_way.items()):
@@ -152,9 +156,9 @@ class FakeBroker:
             average_fill_price=Decimal(price),
         )
 
-    def end(self, client_order_id: str, status: OrderStatus) -> VenueReport:
-        """End an order, whatever is filled of it."""
-        return self._put(self.orders[client_order_id], status=status, word=status.value.lower())
+    def end(self, client_order_id: str, status: OrderStatus, word: str | None = None) -> VenueReport:
+        """End an order, whatever is filled of it; nobody of ours has asked for it."""
+        return self._put(self.orders[client_order_id], status=status, word=word or status.value.lower())
 
     def accept(self, request: OrderRequest) -> VenueReport:
         """Make the order."""
@@ -193,6 +197,9 @@ class FakeBroker:
         filled = old.filled_contracts
         if old.status not in WORKING:
             return self.end(new.client_order_id, OrderStatus.REJECTED)
+        if self.rejects_replacements:
+            self._put(old, word="partially_filled" if filled else "new")
+            return self.end(new.client_order_id, OrderStatus.REJECTED)
         self._put(old, status=OrderStatus.CANCELED, word="replaced")
         return self._put(
             new,
@@ -207,8 +214,10 @@ class FakeBroker:
             self._cancelling[order_id] = finds - 1
             if finds <= 1:
                 del self._cancelling[order_id]
-                if self.orders[order_id].status in WORKING:
-                    self.end(order_id, OrderStatus.CANCELED)
+                old_id, _ = self._on_its_way.pop(order_id, (order_id, 0))
+                for ends in {old_id, order_id}:
+                    if self.orders[ends].status in WORKING:
+                        self.end(ends, OrderStatus.CANCELED)
         for new_id, (old_id, finds) in list(self._on_its_way.items()):
             self._on_its_way[new_id] = (old_id, finds - 1)
             if finds <= 1:
@@ -329,13 +338,18 @@ class FakeOrders:
 
 @dataclass
 class FakeQuotes:
-    """One quote for every contract; None: there is none."""
+    """One quote for every contract, of `age_s` ago; `bid_ask` None: there is none."""
 
-    quote: Nbbo | None
+    clock: Clock
+    bid_ask: tuple[str, str] | None = ("2.40", "2.60")
+    age_s: float = 0.0
 
-    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+    async def nbbo(self, occ_symbol: str) -> Quote | None:
         del occ_symbol
-        return self.quote
+        if self.bid_ask is None:
+            return None
+        bid, ask = map(Decimal, self.bid_ask)
+        return Quote(bid=bid, ask=ask, quoted_at=self.clock.now() - timedelta(seconds=self.age_s))
 
 
 class FakeSwitch:

@@ -7,16 +7,19 @@ from kernel.domain.clock import MARKET_ZONE
 
 
 class FakeSessions:
-    """The weekdays around the day asked for."""
+    """The weekdays around the day asked for, each until `closes`."""
+
+    closes = time(16)
 
     async def around(self, day: date) -> TradingCalendar:
-        return weekdays(day)
+        return weekdays(day, closes=self.closes)
 
 
-def weekdays(first: date, days: int = 15) -> TradingCalendar:
+def weekdays(first: date, days: int = 15, closes: time = time(16)) -> TradingCalendar:
     """The sessions of the weekdays from `first` on."""
     every = [first + timedelta(days=n) for n in range(days)]
-    return TradingCalendar([a_session(day) for day in every if day.weekday() < 5], covers_to=every[-1])
+    sessions = [a_session(day, closes) for day in every if day.weekday() < 5]
+    return TradingCalendar(sessions, covers_to=every[-1])
 
 
 def a_session(day: date, closes: time = time(16)) -> Session:

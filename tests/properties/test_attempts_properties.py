@@ -115,8 +115,9 @@ def _run(walk: list[Told], strays: Strays) -> Iterator[Order]:
             yield order
             asked, carried = asked - carried, 0
         history = reports_of(number, told, asked, carried)
+        ended_before = [report for report in past if report.status in ENDED]
         past += history if number == len(walk) or not walk[number].replaces else history[:-1]
-        must = [history[-1]] if number == len(walk) else [history[0]]
+        must = [history[-1], *ended_before] if number == len(walk) else [history[0]]
         for report in [*strays(past), *must, *strays(past)]:
             if moved := apply(order, report):
                 order = moved

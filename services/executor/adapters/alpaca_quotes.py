@@ -1,7 +1,6 @@
 """The quotes that a walk goes by."""
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from alpaca.data.enums import OptionsFeed
@@ -9,9 +8,7 @@ from alpaca.data.requests import OptionLatestQuoteRequest
 
 from kernel.adapters.alpaca import AlpacaGateway, VenueRefused
 from kernel.domain.errors import VenueUnavailable
-from services.executor.ports import Nbbo
-
-_NONE = Decimal("NaN")
+from services.executor.core.facts import Quote, read_quote
 
 
 class AlpacaQuotes:
@@ -21,21 +18,11 @@ class AlpacaQuotes:
         self._gateway = gateway
         self._feed = OptionsFeed(feed)
 
-    async def nbbo(self, occ_symbol: str) -> Nbbo | None:
+    async def nbbo(self, occ_symbol: str) -> Quote | None:
         """GET the latest quote."""
         request = OptionLatestQuoteRequest(symbol_or_symbols=occ_symbol, feed=self._feed)
         try:
             answer: Any = await self._gateway.call(self._gateway.options.get_option_latest_quote, request)
         except VenueRefused as e:
             raise VenueUnavailable(str(e)) from e
-        quote = answer.get(occ_symbol) if isinstance(answer, Mapping) else None
-        if not isinstance(quote, Mapping):
-            return None
-        return Nbbo(bid=_price(quote.get("bp")), ask=_price(quote.get("ap")))
-
-
-def _price(value: object) -> Decimal:
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return _NONE
+        return read_quote(answer.get(occ_symbol)) if isinstance(answer, Mapping) else None

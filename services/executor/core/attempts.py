@@ -86,15 +86,17 @@ def request_of_attempt(ticket: Ticket, attempt: Attempt) -> OrderRequest:
 
 
 def reported(attempt: Attempt, report: VenueReport) -> Attempt:
-    """Return `attempt` as the venue shows it."""
+    """Return `attempt` as the venue shows it; fills that were shown before stay."""
     first_seen = attempt.number == 1 and attempt.venue_order_id is None
+    busted = report.filled_contracts < attempt.filled_contracts
+    fills: Attempt | VenueReport = attempt if busted else report
     return replace(
         attempt,
         status=report.status,
         replaces=attempt.number > 1 and report.replaces is not None,
         venue_order_id=report.venue_order_id,
-        filled_contracts=report.filled_contracts,
-        average_fill_price=report.average_fill_price,
+        filled_contracts=fills.filled_contracts,
+        average_fill_price=fills.average_fill_price,
         began_at=report.updated_at if first_seen else attempt.began_at,
     )
 

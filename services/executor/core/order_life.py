@@ -10,7 +10,8 @@ Entry points: `new_order`, `advance` (our own steps), `apply` (the venue's repor
 first `begin_attempt`, `send_attempt`, `plan_anew`.
 1. Every change is a transition of TRANSITIONS (an attempt after the first: ATTEMPT_TRANSITIONS) and counts `sequence`
    up by one; any other raises InvariantBroken.
-2. Filled contracts never fall and never exceed what was ordered; the same report twice is one step.
+2. Filled contracts never fall and never exceed what was ordered; the same report twice is one step. An end counts with
+   fewer fills, too: then a trade was busted, the figure stays, and the reconciliation finds the difference.
 3. An order never moves backwards: the reports of one history, in any order and number, lead to the same end.
 4. A report outweighs our own word: an attempt we closed without the venue ever having shown it (no `venue_order_id`)
    comes back to life when it turns up there after all.
@@ -20,7 +21,7 @@ first `begin_attempt`, `send_attempt`, `plan_anew`.
    A replacement that has not reached the market counts for nothing yet: the order before it works on, and may end first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -58,7 +59,7 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     S.FILLED: ENDED,
     # To work again: an attempt that had been closed on our own word.
     S.CANCELED: _REPORTED,
-    S.EXPIRED: ENDED,
+    S.EXPIRED: _REPORTED,
     S.REJECTED: _REPORTED,
 }
 #: An attempt after the first is NEW until the one before has ended; the venue may show it whatever we thought of it.
@@ -142,9 +143,13 @@ def begin_attempt(order: Order, limit: Decimal, at: datetime, reason: str, *, re
     return _summed(order, replace(order, attempts=(*order.attempts, attempt)), reason)
 
 
-def plan_anew(order: Order, reason: str) -> Order:
-    """Return `order` whose replacement the venue did not make: it follows once the attempt before is cancelled."""
-    return _with(order, replace(order.current, status=S.NEW, replaces=False), reason)
+def plan_anew(order: Order, reason: str, *, refused: bool) -> Order:
+    """Return `order` whose replacement the venue did not make: it follows once the attempt before is cancelled.
+
+    `refused`: the venue said so, and no request for it is under way any more.
+    """
+    requests = 0 if refused else order.current.requests
+    return _with(order, replace(order.current, status=S.NEW, replaces=False, requests=requests), reason)
 
 
 def send_attempt(order: Order) -> Order:
@@ -160,7 +165,9 @@ def send_attempt(order: Order) -> Order:
 def apply(order: Order, report: VenueReport) -> Order | None:
     """Return `order` as the venue's `report` of one of its attempts leaves it, or None when it brings nothing new."""
     attempt = order.attempt_under(report.client_order_id)
-    if attempt is None or report.waits or not _is_news(attempt, report):
+    if attempt is None or not _is_news(attempt, report):
+        return None
+    if report.waits and attempt.venue_order_id is None:
         return None
     moved = reported(attempt, report)
     shown = replace(order, attempts=_ended_before(moved, order.attempts))
@@ -177,11 +184,21 @@ def is_first_request(order: Order) -> bool:
     return order.sequence == 1 if len(order.attempts) == 1 else order.current.requests == 1
 
 
-def requests_begun(before: Order | None, after: Order) -> list[OrderRequest]:
-    """Return what the venue is to be asked for by the step from `before` (None: the first step) to `after`."""
+def last_in_market(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the last of `attempts` that the venue has shown and not rejected."""
+    shown = [a for a in attempts if a.venue_order_id is not None and a.status is not S.REJECTED]
+    return shown[-1] if shown else None
+
+
+def requests_begun(before: Order | None, after: Order) -> list[tuple[OrderRequest, str | None]]:
+    """Return what the venue is to be asked for by the step from `before` (None: the first step) to `after`.
+
+    With each the venue's id of the order it is to take the place of, None for an order of its own.
+    """
     asked = {} if before is None else {a.number: a.requests for a in before.attempts}
+    alive = after.alive
     return [
-        request_of_attempt(after.ticket, a)
+        (request_of_attempt(after.ticket, a), alive.venue_order_id if a.replaces and alive else None)
         for a in after.attempts
         if a.status is S.SENDING and a.requests > asked.get(a.number, 0)
     ]
@@ -192,13 +209,18 @@ def _is_news(attempt: Attempt, report: VenueReport) -> bool:
         return report.status is not S.REJECTED
     if attempt.status in ENDED:
         return report.status in ENDED and report.filled_contracts > attempt.filled_contracts
+    if report.status in ENDED:
+        return True  # with fewer fills, too: the venue may bust a trade, but not the end
     known = (attempt.filled_contracts, _phase(attempt.status))
     return (report.filled_contracts, _phase(report.status)) > known
 
 
 def _ended_before(moved: Attempt, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """An attempt whose replacement the venue shows has ended, whether or not its own report has come."""
-    if not moved.replaces or moved.status is S.REJECTED:
+    """An attempt whose replacement the venue shows in the market has ended, whether or not its own report has come.
+
+    A replacement that is cancelled may never have been there.
+    """
+    if not moved.replaces or moved.status not in WORKING | {S.FILLED}:
         return attempts
     return tuple(
         replace(a, status=S.CANCELED) if a.number < moved.number and a.status not in ENDED else a
@@ -235,8 +257,16 @@ def _status(order: Order) -> OrderStatus:
         return S.FILLED
     last = order.current
     if last.status in ENDED and not any(a.status in WORKING for a in order.attempts):
-        return S.EXPIRED if last.status is S.EXPIRED else S.CANCELED
+        return _ending(order)
     return S.PARTIALLY_FILLED if order.filled_contracts else S.ACKNOWLEDGED
+
+
+def _ending(order: Order) -> OrderStatus:
+    """Return how the last attempt that was in the market ended: what came after it never was."""
+    last = last_in_market(order.attempts)
+    if last is None:
+        return S.CANCELED if order.filled_contracts else S.REJECTED
+    return S.EXPIRED if last.status is S.EXPIRED else S.CANCELED
 
 
 def _phase(status: OrderStatus) -> int:

@@ -135,9 +135,9 @@ class Steps:
         """Return the intent of the next attempt at `limit`, committed before the venue hears of it."""
         return self._step(begin_attempt(order, limit, now, why, replaces=replaces), now)
 
-    def plan_anew(self, order: Order, why: str, now: datetime) -> Step:
+    def plan_anew(self, order: Order, why: str, now: datetime, *, refused: bool) -> Step:
         """Return the step of an attempt the venue did not make by replacing: cancel, and send it after that."""
-        return self._step(plan_anew(order, why), now)
+        return self._step(plan_anew(order, why, refused=refused), now)
 
     def send_attempt(self, order: Order, now: datetime) -> Step:
         """Return the step of an attempt that is sent now, for what is left; all attempts before it have ended."""
@@ -145,7 +145,8 @@ class Steps:
 
     def abandon_attempt(self, order: Order, why: str, now: datetime) -> Step:
         """Return the step of an attempt after the first that the venue does not have and will not be sent."""
-        return self._step(advance(order, OrderStatus.REJECTED, why), now)
+        moved = advance(order, OrderStatus.REJECTED, why)
+        return self._step(moved, now, _refusal_of(moved))
 
     def _gated(self, order: Order, facts: Facts, refusal: Refusal | None) -> Step:
         if refusal is None:

@@ -23,8 +23,8 @@ _ENDINGS = {
     "replaced": OrderStatus.CANCELED,
 }
 
-#: The words of an order that has not reached the market.
-_WAITING = frozenset({"pending_new", "accepted", "pending_review", "held"})
+#: The words of an order that may not have reached the market: one that waits may be cancelled there.
+_WAITING = frozenset({"pending_new", "accepted", "pending_review", "held", "pending_cancel"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class VenueReport:
 
     @property
     def waits(self) -> bool:
-        """Whether it is a replacement that is not in the market yet: the order before works on, and may end first."""
+        """Whether it is a replacement that may not be in the market: the order before works on, and may end first."""
         return self.replaces is not None and self.word in _WAITING
 
 

@@ -220,6 +220,17 @@ GATES: tuple[Gate, ...] = (
 )
 
 
+def _gates(*codes: RejectionCode) -> tuple[Gate, ...]:
+    return tuple(gate for gate in GATES if gate.code in codes)
+
+
+#: What is asked again of an order that walks: at what time its next attempt may be sent (to open a position, less late),
+#: and on what quote.
+HOURS = _gates(RejectionCode.MARKET_CLOSED)
+OPENING_HOURS = _gates(RejectionCode.MARKET_CLOSED, RejectionCode.EXPIRY_DAY_CUTOFF)
+QUOTED = _gates(RejectionCode.QUOTE_TOO_OLD, RejectionCode.SPREAD_TOO_WIDE)
+
+
 def check(ticket: Ticket, facts: Facts, limits: Limits, gates: Sequence[Gate] = GATES) -> Refusal | None:
     """Return the first gate's no, or None when the order may be sent."""
     for gate in gates:

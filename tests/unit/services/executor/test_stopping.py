@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from decimal import Decimal
 
 import pytest
 
@@ -12,7 +13,9 @@ from kernel.domain.control import ControlState
 from kernel.domain.errors import DatabaseUnavailable, VenueUnavailable
 from kernel.testing.builders import NOW, a_ticket
 from kernel.testing.clock import FixedClock
-from services.executor.core.order_life import Order, advance, new_order
+from services.executor.core.answers import Accepted
+from services.executor.core.attempts import request_of_attempt
+from services.executor.core.order_life import Order, advance, begin_attempt, new_order
 from services.executor.core.orders import request_of
 from services.executor.core.steps import Step, Steps
 from services.executor.stopping import OrderStopper
@@ -134,6 +137,28 @@ async def test_an_order_that_stays_is_not_asked_for_at_every_look(desk: Desk) ->
     assert asked == [order.venue_order_id]
     await desk.stopper.look()
     assert len(asked) == 2
+
+
+async def test_a_walked_order_that_stays_is_not_asked_for_at_every_look_either(desk: Desk) -> None:
+    first = desk.place("one")
+    order = begin_attempt(first, Decimal("2.55"), NOW, "a step", replaces=True)
+    request = request_of_attempt(order.ticket, order.current)
+    assert first.venue_order_id is not None
+    assert isinstance(await desk.broker.replace(first.venue_order_id, request), Accepted)
+    desk.orders.orders[order.client_order_id] = order
+    await desk.follow(request.client_order_id)
+    asked: list[str] = []
+
+    async def deaf(venue_order_id: str) -> None:
+        asked.append(venue_order_id)
+
+    desk.broker.cancel = deaf  # type: ignore[method-assign]
+    desk.switch.set(ControlState.HALTED, cancel_orders=True)
+
+    for _ in range(30):
+        await desk.stopper.look()
+
+    assert asked == [desk.broker.orders[request.client_order_id].venue_order_id]
 
 
 async def test_it_goes_on_when_the_switch_cannot_be_read(desk: Desk) -> None:

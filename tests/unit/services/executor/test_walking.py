@@ -2,37 +2,49 @@
 
 from collections import deque
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 
 from kernel.contracts.messages import OrderStatus, Ticket
 from kernel.contracts.origin import Origin
+from kernel.contracts.parts import Action, Side
+from kernel.domain.clock import MARKET_ZONE
+from kernel.domain.control import ControlState
 from kernel.domain.errors import DatabaseUnavailable
-from kernel.testing.builders import NOW, a_ticket, an_idea
+from kernel.testing.builders import NOW, a_leg, a_ticket, an_idea
 from kernel.testing.clock import FixedClock
+from services.executor.app import _may_walk
 from services.executor.core.attempts import attempt_id_of
 from services.executor.core.order_life import Order, advance, new_order
 from services.executor.core.orders import request_of
 from services.executor.core.steps import Steps
-from services.executor.ports import Nbbo
 from services.executor.walking import OrderWalker
-from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeQuotes, Outcome
+from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeQuotes, FakeSwitch, Outcome
+from tests.fakes.executor_sessions import FakeSessions
 from tests.fakes.params import PARAMS
 
 S = OrderStatus
 STEPS = Steps(Origin("executor", "test", "test"))
 END = NOW + timedelta(seconds=120)
-#: The decision's mid is 2.50, its ceiling 2.60, and so is the market's ask.
-TICKET = a_ticket(
-    idea=an_idea(expires_at=END),
-    contracts=3,
-    limit_price=Decimal("2.50"),
-    mid=Decimal("2.50"),
-    price_ceiling=Decimal("2.60"),
-    expires_at=END,
-)
+
+
+def a_walk(closes: bool = False, **leg: str) -> Ticket:
+    """Three contracts at a mid of 2.50, to be bought up to 2.60 or sold down to 2.40."""
+    return a_ticket(
+        idea=an_idea(expires_at=END),
+        action=Action.SELL_TO_CLOSE if closes else Action.BUY_TO_OPEN,
+        legs=(a_leg(side=Side.SELL if closes else Side.BUY, **leg),),
+        contracts=3,
+        limit_price=Decimal("2.50"),
+        mid=Decimal("2.50"),
+        price_ceiling=Decimal("2.40" if closes else "2.60"),
+        expires_at=END,
+    )
+
+
+TICKET, CLOSING = a_walk(), a_walk(closes=True)
 
 
 class Desk:
@@ -43,9 +55,11 @@ class Desk:
         self.clock = FixedClock()
         self.broker = FakeBroker(self.clock)
         self.orders = FakeOrders()
-        self.quotes = FakeQuotes(Nbbo(Decimal("2.40"), Decimal("2.60")))
+        self.quotes = FakeQuotes(self.clock)
         self.pause = FakePause()
-        self.active = True
+        self.switch = FakeSwitch(self.clock)
+        self.sessions = FakeSessions()
+        self.restart()
         sending = advance(new_order(ticket), S.SENDING)
         step = STEPS.report(sending, self.broker.accept(request_of(ticket)), NOW)
         assert step is not None
@@ -59,25 +73,27 @@ class Desk:
     def id(self, number: int) -> str:
         return attempt_id_of(self.ticket.meta.id, number)
 
-    async def may_walk(self) -> bool:
-        return self.active
-
-    async def at(self, seconds: float) -> Order:
-        """Let the walk look at this market time, by a worker that remembers nothing."""
-        self.clock.set(NOW + timedelta(seconds=seconds))
-        walker = OrderWalker(
+    def restart(self) -> None:
+        """Let a worker that remembers nothing go on."""
+        self.walker = OrderWalker(
             broker=self.broker,
             orders=self.orders,
             quotes=self.quotes,
             clock=self.clock,
             pause=self.pause,
-            may_walk=self.may_walk,
+            sessions=self.sessions,
+            may_walk=_may_walk(self.switch),
             params=PARAMS,
             steps=STEPS,
         )
+
+    async def at(self, seconds: float) -> Order:
+        """Let the walk look at this market time."""
+        self.clock.set(NOW + timedelta(seconds=seconds))
         try:
-            await walker.walk()
+            await self.walker.walk()
         except ExceptionGroup as group:
+            self.restart()
             _, others = group.split(Crash)
             if others is not None:
                 raise others from group
@@ -188,7 +204,7 @@ async def test_what_fills_wholly_while_it_is_cancelled_has_no_next_attempt(desk:
 
 
 async def test_a_market_that_never_offers_a_better_price_keeps_the_first_attempt(desk: Desk) -> None:
-    desk.quotes.quote = None
+    desk.quotes.bid_ask = None
     for seconds in (10, 20, 30, 40):
         await desk.at(seconds)
 
@@ -196,7 +212,7 @@ async def test_a_market_that_never_offers_a_better_price_keeps_the_first_attempt
 
 
 async def test_the_ticket_s_ceiling_holds_in_a_market_that_runs_away(desk: Desk) -> None:
-    desk.quotes.quote = Nbbo(Decimal("3.00"), Decimal("3.20"))
+    desk.quotes.bid_ask = ("3.00", "3.20")
     for seconds in (10, 20, 30, 40):
         await desk.at(seconds)
 
@@ -206,8 +222,11 @@ async def test_the_ticket_s_ceiling_holds_in_a_market_that_runs_away(desk: Desk)
 # The switch, and the end of the ticket
 
 
-async def test_nothing_is_begun_while_trading_is_stopped_and_the_end_comes_all_the_same(desk: Desk) -> None:
-    desk.active = False
+@pytest.mark.parametrize("state", [ControlState.REDUCING, ControlState.HALTED])
+async def test_nothing_is_begun_while_trading_is_stopped_and_the_end_comes_all_the_same(
+    desk: Desk, state: ControlState
+) -> None:
+    desk.switch.set(state)
 
     assert (await desk.at(10)).attempts == desk.order.attempts[:1]
     assert (await desk.at(100)).status is S.CANCELED
@@ -220,12 +239,97 @@ async def test_what_was_cancelled_for_its_next_attempt_is_not_sent_once_trading_
     await follow(desk, 1)
     crash_once(desk, "before ACKNOWLEDGED is committed", "before PARTIALLY_FILLED is committed", nth=2)
     await desk.at(10)
-    desk.active = False
+    desk.switch.set(ControlState.HALTED)
 
     order = await desk.at(11)
 
     assert desk.broker.posts == []
     assert (order.status, order.filled_contracts) == (S.CANCELED, 1)
+
+
+@pytest.mark.parametrize(("state", "walks"), [(ControlState.REDUCING, True), (ControlState.HALTED, False)])
+async def test_an_order_that_closes_walks_while_trading_is_reduced(state: ControlState, walks: bool) -> None:
+    desk = Desk(CLOSING)
+    desk.switch.set(state)
+
+    await desk.at(10)
+
+    assert desk.limits() == (["2.50", "2.48"] if walks else ["2.50"])
+
+
+@pytest.mark.parametrize(("state", "posts"), [(ControlState.REDUCING, [2]), (ControlState.HALTED, [])])
+async def test_the_rest_of_an_order_that_closes_is_sent_while_trading_is_reduced(
+    state: ControlState, posts: list[int]
+) -> None:
+    desk = Desk(CLOSING)
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.finds_before_cancelled = 8
+    await desk.at(10)
+    desk.switch.set(state)
+
+    for _ in range(8):
+        await desk.at(11)
+
+    assert [r.contracts for r in desk.broker.posts] == posts
+
+
+# The gates' hours, and their bounds on a quote
+
+
+async def test_an_order_rests_on_a_quote_that_is_too_old(desk: Desk) -> None:
+    desk.quotes.age_s = PARAMS.executor.gates.quote_age_s_max + 1
+    assert len((await desk.at(10)).attempts) == 1
+
+    desk.quotes.age_s -= 1
+    assert len((await desk.at(20)).attempts) == 2
+
+
+async def test_an_order_rests_on_a_quote_that_is_too_wide(desk: Desk) -> None:
+    desk.quotes.bid_ask = ("2.30", "2.70")
+    assert len((await desk.at(10)).attempts) == 1
+
+    desk.quotes.bid_ask = ("2.32", "2.68")
+    assert len((await desk.at(20)).attempts) == 2
+
+
+@pytest.mark.parametrize(("before_s", "attempts"), [(0, 1), (1, 2)])
+async def test_no_attempt_is_begun_outside_the_session(before_s: float, attempts: int) -> None:
+    desk = Desk(a_walk(occ_symbol="SPY260612C00520000"))
+    desk.sessions.closes = market_time(NOW + timedelta(seconds=10 + before_s))
+
+    order = await desk.at(10)
+
+    assert (len(order.attempts), order.alive is not None) == (attempts, True)
+
+
+async def test_what_was_cancelled_for_its_next_attempt_is_not_sent_past_the_close() -> None:
+    """The venue would queue it for the next session."""
+    desk = Desk(a_walk(occ_symbol="SPY260612C00520000"))
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.finds_before_cancelled = 8
+    desk.sessions.closes = market_time(NOW + timedelta(seconds=11))
+    await desk.at(10)
+
+    for _ in range(8):
+        await desk.at(11)
+
+    assert (desk.order.status, desk.order.filled_contracts, desk.broker.posts) == (S.CANCELED, 1, [])
+
+
+@pytest.mark.parametrize(("closes", "attempts"), [(False, 1), (True, 2)])
+async def test_in_the_last_minutes_of_a_contract_only_what_closes_walks(closes: bool, attempts: int) -> None:
+    today = f"SPY{NOW:%y%m%d}C00520000"
+    desk = Desk(a_walk(closes, occ_symbol=today))
+    cutoff = timedelta(minutes=PARAMS.selector.expiry_day_cutoff_min)
+    desk.sessions.closes = market_time(NOW + cutoff)
+
+    assert len((await desk.at(10)).attempts) == attempts
+
+
+def market_time(at: datetime) -> time:
+    return at.astimezone(MARKET_ZONE).time()
 
 
 async def test_an_expired_ticket_s_order_is_cancelled_at_once() -> None:
@@ -293,6 +397,51 @@ async def test_an_order_that_fills_before_its_replacement_arrives_is_filled_once
 
     assert desk.broker.orders[desk.id(2)].status is S.REJECTED
     assert (desk.order.status, desk.order.filled_contracts, desk.broker.traded) == (S.FILLED, 3, 3)
+
+
+async def test_a_waiting_replacement_that_is_being_cancelled_has_not_ended_the_order_that_works(
+    desk: Desk,
+) -> None:
+    """The order fills before either reaches the market."""
+    desk.broker.finds_before_arrival = desk.broker.finds_before_cancelled = 100
+    await desk.at(10)
+    await desk.broker.cancel(desk.broker.orders[desk.id(1)].venue_order_id)
+    await follow(desk, 2)
+    assert desk.order.alive == desk.order.attempts[0]
+    desk.broker.fill(desk.id(1), 3)
+    desk.broker.end(desk.id(2), S.REJECTED)
+    await follow(desk, 2)
+
+    assert not desk.order.ended
+    await follow(desk, 1)
+    assert (desk.order.status, desk.order.filled_contracts) == (S.FILLED, 3)
+
+
+async def test_a_replacement_that_was_cancelled_before_it_was_seen_may_leave_the_order_working(
+    desk: Desk,
+) -> None:
+    desk.broker.finds_before_arrival = 100
+    await desk.at(10)
+    desk.broker.end(desk.id(2), S.CANCELED)
+    await follow(desk, 2)
+    assert desk.order.alive == desk.order.attempts[0]
+
+    desk.broker.fill(desk.id(1), 3)
+    await follow(desk, 1)
+
+    assert (desk.order.status, desk.order.filled_contracts) == (S.FILLED, 3)
+
+
+async def test_an_end_with_fewer_fills_than_were_shown_is_an_end(desk: Desk) -> None:
+    """A trade was busted: what is held is the reconciliation's to find."""
+    desk.broker.fill(desk.id(1), 2)
+    await follow(desk, 1)
+    desk.broker.orders[desk.id(1)] = replace(
+        desk.broker.orders[desk.id(1)], status=S.CANCELED, word="canceled", filled_contracts=1
+    )
+    await follow(desk, 1)
+
+    assert (desk.order.status, desk.order.filled_contracts) == (S.CANCELED, 2)
 
 
 # Refusals and silence
@@ -383,6 +532,90 @@ async def test_a_late_replacement_that_does_not_show_yet_is_awaited_and_nothing_
 
     assert desk.broker.posts == []
     assert desk.order.current.status is S.ACKNOWLEDGED
+
+
+async def test_a_replacement_the_venue_rejects_leaves_the_order_to_be_cancelled_for_its_next_attempt(
+    desk: Desk,
+) -> None:
+    """The order works on, and is filled in part: what follows it is not sent beside."""
+    desk.broker.rejects_replacements = True
+    await desk.at(10)
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+
+    order = await desk.at(20)
+
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.REJECTED, S.ACKNOWLEDGED]
+    assert [(r.client_order_id, r.contracts) for r in desk.broker.posts] == [(desk.id(3), 2)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CANNOT_REPLACE, Outcome.STAY_SILENT])
+async def test_after_a_rejected_replacement_the_working_order_is_cancelled_not_the_rejected_one(
+    desk: Desk, outcome: Outcome
+) -> None:
+    desk.broker.rejects_replacements = True
+    await desk.at(10)
+    desk.broker.plan = deque([outcome])
+
+    order = await desk.at(20)
+
+    assert desk.broker.cancelled == [desk.broker.orders[desk.id(1)].venue_order_id]
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.REJECTED, S.ACKNOWLEDGED]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ACCEPT, Outcome.STAY_SILENT, Outcome.RATE_LIMIT])
+@pytest.mark.parametrize("ending", [S.CANCELED, S.EXPIRED, S.REJECTED])
+async def test_what_ended_without_having_been_asked_to_is_not_sent_again(
+    desk: Desk, ending: OrderStatus, outcome: Outcome
+) -> None:
+    """By hand, by the venue or with the session; no hint of it came."""
+    desk.broker.end(desk.id(1), ending)
+    desk.broker.plan = deque([outcome])
+
+    await desk.at(10)
+    await follow(desk, 1)
+
+    assert (desk.order.status, desk.broker.posts) == (ending, [])
+    assert [r.code.value for r in desk.orders.rejections] == ["VENUE_REJECTED"] * (ending is S.REJECTED)
+
+
+async def test_a_cancellation_by_a_worker_that_died_is_not_followed_by_a_new_attempt(desk: Desk) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    crash_once(desk, "before PARTIALLY_FILLED is committed", nth=2)
+
+    await desk.at(10)
+    order = await desk.at(11)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, 1, [])
+
+
+async def test_a_cancellation_of_somebody_else_is_awaited_and_not_followed_by_a_new_attempt(
+    desk: Desk,
+) -> None:
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.end(desk.id(1), S.PARTIALLY_FILLED, word="pending_cancel")
+    await desk.at(10)
+    assert (desk.order.current.status, desk.broker.cancelled) == (S.NEW, [])
+    desk.broker.end(desk.id(1), S.CANCELED)
+
+    order = await desk.at(11)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, 1, [])
+
+
+@pytest.mark.parametrize("fills", [0, 1])
+async def test_what_somebody_else_has_replaced_ends_as_the_venue_says(desk: Desk, fills: int) -> None:
+    """Of another id than ours, so nothing is awaited: our request was refused, or never made."""
+    if fills:
+        desk.broker.fill(desk.id(1), fills)
+        await follow(desk, 1)
+    desk.broker.end(desk.id(1), S.CANCELED, word="replaced")
+
+    order = await desk.at(10)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, fills, [])
 
 
 async def test_an_unanswered_next_attempt_is_looked_for_before_it_is_sent_again(desk: Desk) -> None:
