@@ -167,7 +167,7 @@ async def _change(
     # No trading parameters are read: a damaged file of them must not keep anybody from stopping.
     origin = Origin("operator", settings.code_revision(), "none")
     async with database.transaction() as connection:
-        switch = await change_switch(connection, noted, origin)
+        switch = await change_switch(connection, noted, origin, patient=True)
     return switch, changed
 
 

@@ -43,7 +43,8 @@ _CLOCK_REFRESH_S = 30.0
 _TOO_MANY_REQUESTS = 429
 #: The venue counts minutes; so long it takes at most, where it does not say.
 _COUNTS_ANEW_S = 60.0
-_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: The only 4xx that are no answer to the request itself.
+_TRANSIENT_STATUS = frozenset({408, 425, _TOO_MANY_REQUESTS})
 
 
 @dataclass(eq=False)  # not frozen: a context manager it passes through must set its traceback
@@ -273,7 +274,8 @@ def _json(body: bytes) -> Any:
 
 def _typed(error: APIError) -> VenueUnavailable | VenueRefused:
     status = error.status_code or 0
-    if status in _TRANSIENT_STATUS:
+    # A go-between's own codes above 500 (520 to 529) too say that nobody knows whether the venue took the request.
+    if not 400 <= status < 500 or status in _TRANSIENT_STATUS:
         return VenueUnavailable(f"the venue answered {status}")
     try:
         return VenueRefused(status, int(error.code), str(error.message))

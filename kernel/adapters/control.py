@@ -30,6 +30,8 @@ _LOCK = 5_319_089
 #: The longest from holding the switch to the first byte of the request, where the venue's deadline is not shorter.
 _LEASE_S = 5.0
 _MARGIN_S = 5.0
+#: Longer than the server lets any transaction of ours last.
+_PATIENT_S = 60.0
 Change = Callable[[Switch, datetime], Switch]
 
 
@@ -83,12 +85,19 @@ async def read_switch(connection: Connection, scope: str = EVERYTHING) -> Switch
 
 
 async def change_switch(
-    connection: Connection, change: Change, origin: Origin, scope: str = EVERYTHING
+    connection: Connection, change: Change, origin: Origin, scope: str = EVERYTHING, *, patient: bool = False
 ) -> Switch:
     """Lock the switch, let `change` see it and the present, write and announce what it returns, unless it is the same.
 
-    Returns the switch as it stands then. The outbox's relay is to be told after the commit.
+    Returns the switch as it stands then. The outbox's relay is to be told after the commit. `patient`: outwait whoever
+    stands still inside his own change, until the server ends that.
     """
+    standing = await _read(connection, scope, "")
+    # Without the lock: every ticket of a storm comes here, and a person must get past them all.
+    if standing.version and change(standing, await _now(connection)) is standing:
+        return standing
+    if patient:
+        await _outwait(connection, _PATIENT_S)
     await connection.execute(_MAKE, {"scope": scope})
     before = await _read(connection, scope, "FOR UPDATE")
     after = change(before, await _now(connection))
@@ -131,11 +140,7 @@ async def drained(database: Database, patience_s: float) -> bool:
     """Wait until no order is on its way that was let through before; returns whether that was so within `patience_s`."""
     try:
         async with database.transaction() as connection:
-            await connection.execute(
-                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),"
-                " set_config(%s, '0', true)",
-                (_ms(patience_s), transaction_limit(connection)),
-            )
+            await _outwait(connection, patience_s)
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     except DatabaseUnavailable as e:
         if isinstance(e.__cause__, psycopg.errors.LockNotAvailable):
@@ -162,6 +167,15 @@ def announcement(switch: Switch, origin: Origin) -> Control:
         changed_by=switch.by,
         version=switch.version,
         cancel_orders=switch.cancel_orders,
+    )
+
+
+async def _outwait(connection: Connection, patience_s: float) -> None:
+    """Let the transaction wait that long for a lock, whatever its other limits."""
+    await connection.execute(
+        "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),"
+        " set_config(%s, '0', true)",
+        (_ms(patience_s), transaction_limit(connection)),
     )
 
 

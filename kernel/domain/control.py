@@ -66,6 +66,8 @@ def tightened(
             switch, state, reason=reason, by=by, now=now, cancel_orders=cancel_orders or switch.cancel_orders
         )
     if cancel_orders and not switch.cancel_orders and not switch.active:
+        if state is not switch.state:  # what was asked for is not what stands: its own why stays in front
+            reason, by = f"{switch.reason}; orders cancelled by {by}: {reason}", switch.by
         return _changed(switch, switch.state, reason=reason, by=by, now=now, cancel_orders=True)
     return switch
 

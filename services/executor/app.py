@@ -62,7 +62,7 @@ def build(settings: ExecutorSettings) -> Process:
     relay = OutboxRelay(database, publisher, stage=NAME, health=health)
     most = params.executor.gates.orders_per_minute_max
     orders = PostgresOrders(
-        database, relay.kick, guard.permit, lambda traffic: tripped_by_traffic(traffic, most, origin)
+        database, relay.kick, guard, lambda traffic: tripped_by_traffic(traffic, most, origin)
     )
     steps = Steps(origin)
     switch = PostgresSwitch(switches, origin, relay.kick, venue_deadline_s=settings.venue_deadline_s)

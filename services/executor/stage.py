@@ -13,6 +13,7 @@
    and resumes from the stored state.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -44,6 +45,8 @@ from services.executor.ports import Broker, FactsOf, Held, Orders, Pause
 from services.executor.writing import OrderWriter, begun, is_unmoved
 
 _log = get_logger()
+#: Tickets a process knows again: far more than a minute may bring.
+_REMEMBERED = 10_000
 
 
 class ExecutorStage:
@@ -68,7 +71,7 @@ class ExecutorStage:
         self._pause = pause
         self._steps = steps
         self._write = OrderWriter(orders, steps, clock)
-        self._in_hand: set[str] = set()
+        self._finished: OrderedDict[str, None] = OrderedDict()
         self._pauses_s = lookup_pauses_s(params.executor.lookup_attempts, params.executor.lookup_settle_s)
         self._limits = Limits.of(params)
         self._gates = gates
@@ -81,15 +84,23 @@ class ExecutorStage:
                 held = await self._send(held.order)
             else:
                 held = await self._resolve(held.order)
-        self._in_hand.discard(ticket.meta.id)
+        self._remember(ticket.meta.id)
         return []
 
     async def _known(self, ticket: Ticket) -> Held | None:
-        """Return the order a ticket has already. What comes again after a failure here is no new delivery."""
-        redelivered = ticket.meta.id not in self._in_hand
-        arrival = await self._orders.known(ticket, redelivered=redelivered)
-        self._in_hand.add(ticket.meta.id)
+        """Return the order a ticket has already. It counts as a repeat if this process was done with it before.
+
+        What comes again after a failure, a restart or from another worker does so by the log's own promise, in batches:
+        counted, a crash would trip the switch. Whoever says one thing again and again says it to one process.
+        """
+        arrival = await self._orders.known(ticket, redelivered=ticket.meta.id in self._finished)
         return None if arrival is None else arrival.held
+
+    def _remember(self, ticket_id: str) -> None:
+        self._finished[ticket_id] = None
+        self._finished.move_to_end(ticket_id)
+        if len(self._finished) > _REMEMBERED:
+            self._finished.popitem(last=False)
 
     async def _begin(self, ticket: Ticket) -> Held:
         as_of, facts = await self._gather(ticket)
@@ -114,7 +125,9 @@ class ExecutorStage:
         request, turned_away = request_of(order.ticket), 0
         while isinstance(answer := await self._broker.submit(request), NotAccepted):
             turned_away += 1
-            _log.warning("the venue's rate limit turned the order away", turned_away=turned_away)
+            _log.warning(
+                "the order was not sent, or turned away", reason=answer.reason, turned_away=turned_away
+            )
             await self._pause(send_again_pause_s(turned_away))
             held = await self._ask_again(order)
             if held is not None:

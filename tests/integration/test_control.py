@@ -11,6 +11,7 @@ import pytest
 
 from dispatch import cli
 from dispatch.switch import Done, Stop, resume_trading, standing_switch, stop_trading, told
+from kernel.adapters import postgres
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.control import HoldingTimes, change_switch, drained, held, holding_times, read_switch
 from kernel.adapters.migrate import migrate
@@ -139,6 +140,39 @@ async def test_many_breakers_at_once_make_one_change(database: Database) -> None
     assert len(await announced(database)) == 1
 
 
+async def test_a_breaker_waits_for_nobody_where_it_would_change_nothing(database: Database) -> None:
+    async with database.transaction() as connection:
+        await trip(connection, S.REDUCING)
+    async with database.transaction() as connection, database.transaction() as holder:
+        await holder.execute("SELECT 1 FROM dispatch_control FOR UPDATE")
+        assert (await trip(connection, S.REDUCING, "a storm")).reason == "a breaker"
+
+
+async def test_a_halt_outwaits_a_process_that_stands_still_in_its_own_change(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_STATEMENT_TIMEOUT_MS", 200)
+    async with database.transaction() as stopped:
+        await trip(stopped, S.REDUCING)
+        halting = asyncio.create_task(halt(database_url))
+        await waited_beyond(database, "1 second")
+        assert not halting.done()
+
+    assert (await halting).changed
+    assert [m.state for m in await announced(database)] == [S.REDUCING, S.HALTED]
+
+
+async def waited_beyond(database: Database, interval: str) -> None:
+    """Return once somebody has waited that long for a lock."""
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity"
+        f" WHERE wait_event_type = 'Lock' AND now() - query_start > interval '{interval}'"
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        while not (await rows(database, asked))[0][0]:  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.05)
+
+
 async def test_a_change_that_is_rolled_back_is_not_told(database: Database) -> None:
     with suppress(ZeroDivisionError):
         async with database.transaction() as connection:
@@ -164,6 +198,26 @@ async def test_a_switch_that_is_gone_lets_nothing_through_until_a_person_resumes
 # Breakers
 
 
+class Permits(WireGuard):
+    """A guard that records what it is told, by a clock of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: self.now_s)
+        self.now_s = 1000.0
+        self.permitted: list[OrderRequest] = []
+        self.decided_at_s: list[float | None] = []
+        self.renewed: list[tuple[str, float]] = []
+
+    def permit(
+        self, request: OrderRequest, *, replaces: str | None = None, decided_at_s: float | None = None
+    ) -> None:
+        self.permitted.append(request)
+        self.decided_at_s.append(decided_at_s)
+
+    def renew(self, client_order_id: str, decided_at_s: float) -> None:
+        self.renewed.append((client_order_id, decided_at_s))
+
+
 async def begin(orders: PostgresOrders, refusal: Refusal | None = None) -> Held:
     as_of = AsOf(books=await orders.time(), market=NOW)
     return await orders.begin(
@@ -185,15 +239,15 @@ async def begin(orders: PostgresOrders, refusal: Refusal | None = None) -> Held:
 async def test_the_refusal_of_a_breaker_trips_the_switch_in_its_own_transaction(
     database: Database, database_url: str, code: RejectionCode, state: ControlState
 ) -> None:
-    permitted: list[OrderRequest] = []
-    orders = PostgresOrders(database, lambda: None, permitted.append)
+    guard = Permits()
+    orders = PostgresOrders(database, lambda: None, guard)
     refusal = Refusal(code=code, message="too much")
 
     await begin(orders, refusal)
 
     switch = await standing_switch(database_url)
     assert switch.state is state
-    assert permitted == []
+    assert guard.permitted == []
     if state is not S.ACTIVE:
         assert (switch.by, switch.reason) == ("executor", f"{code.value}: too much")
         topics = await rows(database, "SELECT topic FROM dispatch_outbox ORDER BY id")
@@ -203,13 +257,32 @@ async def test_the_refusal_of_a_breaker_trips_the_switch_in_its_own_transaction(
 async def test_an_intent_is_permitted_once_it_is_committed_and_only_by_who_wrote_it(
     database: Database,
 ) -> None:
-    permitted: list[OrderRequest] = []
-    orders = PostgresOrders(database, lambda: None, permitted.append)
+    guard = Permits()
+    orders = PostgresOrders(database, lambda: None, guard)
 
     await begin(orders)
     await begin(orders)
 
-    assert permitted == [request_of(a_ticket())]
+    assert guard.permitted == [request_of(a_ticket())]
+
+
+async def test_a_permit_is_as_old_as_its_decision_and_renewed_by_a_judgement_that_let_the_order_be(
+    database: Database,
+) -> None:
+    guard = Permits()
+    orders = PostgresOrders(database, lambda: None, guard)
+    held = await begin(orders)
+    assert guard.decided_at_s == [guard.now_s]
+
+    guard.now_s += 60
+    kept = await orders.judge(held.order, AsOf(books=NOW, market=NOW), lambda _order, _book: None)
+    assert kept is not None
+    assert guard.renewed == [(held.order.client_order_id, guard.now_s)]
+
+    other = PostgresOrders(database, lambda: None)
+    await other.change(held.order.client_order_id, lambda stored: Steps(ORIGIN).doubt(stored, "?", NOW))
+    await orders.judge(held.order, AsOf(books=NOW, market=NOW), lambda _order, _book: None)
+    assert len(guard.renewed) == 1, "somebody else moved it meanwhile"
 
 
 # Held by what is on its way

@@ -1,7 +1,9 @@
 """A stage that repeats itself without end: one order, and the switch trips. The books are a real Postgres."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -31,9 +33,16 @@ MOST = PARAMS.executor.gates.orders_per_minute_max
 class Knight:
     """An executor over an order desk that would take anything."""
 
-    stage: ExecutorStage
+    start: Callable[[], ExecutorStage]
     broker: FakeBroker
     database: Database
+
+    def __post_init__(self) -> None:
+        self.stage = self.start()
+
+    def restart(self) -> None:
+        """Forget what a process forgets when it is killed."""
+        self.stage = self.start()
 
     async def hear(self, ticket: Ticket) -> None:
         assert await self.stage.handle(ticket) == []
@@ -58,16 +67,19 @@ async def knight(database: Database) -> Knight:
         lambda: None,
         on_traffic=lambda traffic: tripped_by_traffic(traffic, MOST, ORIGIN),
     )
-    stage = ExecutorStage(
-        broker=broker,
-        orders=orders,
-        facts=facts_at(clock),
-        clock=clock,
-        pause=FakePause(),
-        params=PARAMS,
-        steps=Steps(ORIGIN),
-    )
-    return Knight(stage, broker, database)
+
+    def start() -> ExecutorStage:
+        return ExecutorStage(
+            broker=broker,
+            orders=orders,
+            facts=facts_at(clock),
+            clock=clock,
+            pause=FakePause(),
+            params=PARAMS,
+            steps=Steps(ORIGIN),
+        )
+
+    return Knight(start, broker, database)
 
 
 async def test_one_ticket_said_a_thousand_times_is_one_order_and_trips_the_switch(
@@ -82,6 +94,28 @@ async def test_one_ticket_said_a_thousand_times_is_one_order_and_trips_the_switc
     switch = await standing_switch(database_url)
     assert (switch.state, switch.by, switch.version) == (ControlState.REDUCING, "executor", 2)
     assert switch.reason.startswith("ORDER_RATE_ABOVE_LIMIT")
+    # On the database's clock alone: how long a busy machine takes for a thousand tickets says nothing.
+    ((beyond_at,),) = await rows(
+        knight.database,
+        f"SELECT at FROM dispatch_redeliveries ORDER BY at OFFSET {MOST - 1} LIMIT 1",
+    )
+    assert timedelta(0) <= switch.since - beyond_at < timedelta(seconds=1)
+
+
+async def test_restarts_with_tickets_that_were_not_acknowledged_do_not_trip_the_switch_but_a_storm_then_does(
+    knight: Knight, database_url: str
+) -> None:
+    tickets = [long_lived(f"SPY260612C{520 + n:05d}000", cause=f"selection-{n}") for n in range(6)]
+    for _ in range(5):
+        knight.restart()
+        for ticket in tickets:
+            await knight.hear(ticket)
+    assert (await standing_switch(database_url)).state is ControlState.ACTIVE
+
+    for _ in range(MOST):
+        await knight.hear(tickets[0])
+
+    assert (await standing_switch(database_url)).state is ControlState.REDUCING
 
 
 async def test_a_thousand_tickets_of_one_selection_are_one_order_and_trip_the_switch(

@@ -17,8 +17,9 @@ from kernel.runtime.health import Health
 from kernel.stream.stage import Publisher
 from services.executor.adapters.postgres_election import PostgresElection
 from services.executor.adapters.postgres_outbox import OutboxRelay
+from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.order_life import Order, requests_begun
-from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
+from services.executor.core.orders import client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Reservation, Step, topic_of
 from services.executor.core.switching import tripped_by
@@ -43,9 +44,9 @@ class ModelOrders:
         tables: Tables,
         on_commit: Callable[[], None],
         tell: Callable[[str, str], None],
-        permit: Callable[[OrderRequest], None] = lambda _request: None,
+        guard: WireGuard,
     ) -> None:
-        self._permit = permit
+        self._guard = guard
         self._database = database
         self._tables = tables
         self._on_commit = on_commit
@@ -79,9 +80,10 @@ class ModelOrders:
             order = self._tables.orders.get(client_order_id_of(ticket.meta.id))
             if order is not None:
                 return Held(_same(order, ticket), written=False)
+            decided_at_s = self._guard.time_s()
             step = decide(self._book(ticket, as_of))
             self._write(transaction, None, step)
-        return self._told(None, step.order)
+        return self._told(None, step.order, decided_at_s)
 
     async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
         """Lock the account and the order, decide, write."""
@@ -92,8 +94,11 @@ class ModelOrders:
             if stored is None:
                 return None
             book = self._book(stored.ticket, as_of)
+            decided_at_s = self._guard.time_s()
             after = self._decided(transaction, stored, lambda stored: decide(stored, book))
-        return self._told(stored, after)
+        if after.sequence == order.sequence:
+            self._guard.renew(order.client_order_id, decided_at_s)
+        return self._told(stored, after, decided_at_s)
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
         """Lock, decide, write; `client_order_id` is that of any attempt."""
@@ -103,8 +108,9 @@ class ModelOrders:
             order = self._tables.orders.get(order_id or "")
             if order is None:
                 return None
+            decided_at_s = self._guard.time_s()
             after = self._decided(transaction, order, decide)
-        return self._told(order, after)
+        return self._told(order, after, decided_at_s)
 
     async def unsettled(self) -> Sequence[Order]:
         """Return the orders that have not ended, oldest first."""
@@ -125,11 +131,11 @@ class ModelOrders:
         self._write(transaction, stored, step)
         return step.order
 
-    def _told(self, before: Order | None, after: Order) -> Held:
+    def _told(self, before: Order | None, after: Order, decided_at_s: float) -> Held:
         if after is before:
             return Held(after, written=False)
-        for request in requests_begun(before, after):
-            self._permit(request)
+        for request, replaces in requests_begun(before, after):
+            self._guard.permit(request, replaces=replaces, decided_at_s=decided_at_s)
         self._on_commit()
         return Held(after, written=True)
 

@@ -14,6 +14,7 @@ from alpaca.data.requests import OptionLatestQuoteRequest, StockSnapshotRequest
 from kernel.adapters.alpaca import VenueRefused
 from kernel.domain.calendar import TradingCalendar
 from kernel.domain.errors import VenueUnavailable
+from kernel.domain.hosts import PAPER_TRADING_URL
 from kernel.domain.options import Right
 from kernel.domain.rate_limit import Urgency
 from kernel.runtime.clock import VenueClock
@@ -83,7 +84,7 @@ class ModelGateway:
         """Ask the venue once; as AlpacaGateway.call without a budget."""
         del urgency
         request = function(*args, **kwargs)
-        self._before_trading(request[0], request[1], json.dumps(request[2]))
+        self._before_trading(request[0], f"{PAPER_TRADING_URL}/v2{request[1]}", json.dumps(request[2]))
         try:
             async with asyncio.timeout(within_s):
                 body, venue_now = await self._link.ask(

@@ -177,7 +177,7 @@ def sizer(outside: Outside, life: Incarnation) -> Parts:
 
 def executor(outside: Outside, life: Incarnation) -> Parts:
     """services.executor.app.build."""
-    guard = WireGuard()
+    guard = WireGuard(outside.loop.time)
 
     def before_trading(method: str, url: str, body: str) -> None:
         guard.check(method, url, body)
@@ -193,7 +193,7 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         outside.tables,
         relay.kick,
         lambda what, detail: outside.trace.event(outside.loop.time(), life.name, what, detail),
-        guard.permit,
+        guard,
     )
     switch = ModelSwitch(outside.loop, outside.database, outside.tables, origin, relay.kick)
     steps = Steps(origin)

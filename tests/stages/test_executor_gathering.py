@@ -7,11 +7,14 @@ import pytest
 
 from kernel.contracts.messages import OrderStatus, RejectionCode
 from kernel.domain.errors import VenueUnavailable
+from services.executor import stage as stage_module
+from services.executor.core.answers import Answer, NotAccepted
+from services.executor.core.orders import OrderRequest
 from services.executor.core.readiness import READINESS_UNKNOWN, Readiness
 from services.executor.core.risk_book import LiveOrder
 from tests.fakes.executor import Outcome
 from tests.fakes.executor_desk import TICKET, Desk
-from tests.fakes.executor_facts import READY, a_book
+from tests.fakes.executor_facts import READY, a_book, long_lived
 from tests.fakes.params import PARAMS
 
 S, C = OrderStatus, RejectionCode
@@ -127,6 +130,26 @@ async def test_an_order_the_rate_limit_turned_away_is_judged_on_a_fresh_book(des
     assert len(desk.broker.posts) == 1
 
 
+async def test_a_worker_that_stood_still_after_its_intent_sends_nothing_that_another_has_settled(
+    desk: Desk,
+) -> None:
+    """The wire guard finds its decision too old; asked anew, the order turns out to have ended."""
+    stage, submit = desk.stage(), desk.broker.submit
+
+    async def stand_still(request: OrderRequest) -> Answer:
+        desk.broker.submit = submit  # type: ignore[method-assign]
+        desk.clock.set(TICKET.expires_at)
+        await desk.deliver()
+        return NotAccepted("the order came to the socket too late to be sent on its decision")
+
+    desk.broker.submit = stand_still  # type: ignore[method-assign]
+
+    await stage.handle(TICKET)
+
+    assert desk.statuses == [S.SENDING, S.UNKNOWN, S.REJECTED]
+    assert not desk.broker.posts
+
+
 def _halt(desk: Desk) -> None:
     desk.orders.book = a_book(switch=None)
 
@@ -144,6 +167,30 @@ async def test_a_ticket_that_comes_again_is_traffic_but_a_retry_of_ours_is_not(d
     await stage.handle(TICKET)
 
     assert desk.orders.redelivered == [TICKET.meta.id]
+
+
+async def test_a_ticket_that_comes_again_after_a_restart_is_no_traffic(desk: Desk) -> None:
+    for _ in range(5):
+        await desk.deliver()
+    assert desk.orders.redelivered == []
+
+    survivor = desk.stage()
+    for _ in range(4):
+        await survivor.handle(TICKET)
+
+    assert desk.orders.redelivered == [TICKET.meta.id] * 3
+
+
+async def test_a_process_remembers_a_bounded_number_of_tickets(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage_module, "_REMEMBERED", 2)
+    stage = desk.stage()
+    first, *others = [long_lived(f"SPY260612C{520 + n:05d}000", cause=f"s{n}") for n in range(3)]
+    for ticket in (first, *others, *others, first):
+        await stage.handle(ticket)
+
+    assert desk.orders.redelivered == [ticket.meta.id for ticket in others]
 
 
 async def test_the_books_clock_is_read_before_the_venue_is_asked(desk: Desk) -> None:

@@ -19,10 +19,15 @@ from kernel.adapters.control import Lease
 from kernel.contracts.parts import Action
 from kernel.domain.control import ControlState, Switch
 from kernel.domain.errors import DatabaseUnavailable, OverBudget, VenueUnavailable
-from kernel.domain.money import plain
 from kernel.domain.rate_limit import Urgency
 from kernel.runtime.logging import get_logger
-from services.executor.adapters.wire_guard import LeaseOver, OrdersAboveDecisions, WireGuard, order_fields
+from services.executor.adapters.wire_guard import (
+    LeaseOver,
+    OrdersAboveDecisions,
+    WireGuard,
+    order_fields,
+    replacement_fields,
+)
 from services.executor.core.answers import Accepted, Answer, NotAccepted, Stopped, Unanswered, read_refusal
 from services.executor.core.orders import OrderRequest
 from services.executor.core.switching import refusal_by
@@ -174,15 +179,6 @@ class AlpacaBroker:
         if not isinstance(page, list):
             raise VenueUnavailable("the venue's list of orders was no list")
         return page
-
-
-def replacement_fields(request: OrderRequest) -> dict[str, str]:
-    """Return the JSON of a replacement: what changes, and the quantity all the same, so that it never grows unseen."""
-    return {
-        "client_order_id": request.client_order_id,
-        "qty": str(request.contracts),
-        "limit_price": plain(request.limit_price),
-    }
 
 
 def _urgency_of(request: OrderRequest) -> Urgency:

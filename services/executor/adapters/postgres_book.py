@@ -91,7 +91,7 @@ async def raise_equity_high(connection: Connection, account_id: str, equity_usd:
 
 
 async def count_redelivery(connection: Connection, ticket: Ticket) -> int:
-    """Count a delivery beyond the first as traffic; returns the traffic of the last minute."""
+    """Count a delivery of a ticket that was done with as traffic; returns the traffic of the last minute."""
     account = {"account_id": ticket.account.account_id, "own": None}
     await connection.execute(_COUNT_REDELIVERY, {**account, "ticket_id": ticket.meta.id})
     await connection.execute(_FORGET_REDELIVERIES, account)

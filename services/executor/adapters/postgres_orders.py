@@ -44,9 +44,10 @@ from services.executor.adapters.rows import (
     order_row,
     state_row,
 )
+from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.gates import GATES
 from services.executor.core.order_life import Order, requests_begun
-from services.executor.core.orders import OrderRequest, client_order_id_of, request_hash, request_of
+from services.executor.core.orders import client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf
 from services.executor.core.steps import Reservation, Step, topic_of
 from services.executor.core.switching import Tripped, tripped_by
@@ -62,7 +63,7 @@ STEPS_WRITTEN = Counter("dispatch_order_steps_total", "Steps of orders written t
 class PostgresOrders:
     """Orders over one database; `on_commit` is called after every written step, to hurry the outbox.
 
-    `permit` is called with every request whose intent was committed by a call of this object: nothing else may be sent.
+    `guard` is told of every request whose intent was committed by a call of this object: nothing else may be sent.
     A step that makes the Rejection of a breaker trips the switch in the same transaction, and so does a ticket that comes
     again where `on_traffic`, given the account's traffic of the last minute, says so.
     """
@@ -71,12 +72,12 @@ class PostgresOrders:
         self,
         database: Database,
         on_commit: Callable[[], None],
-        permit: Callable[[OrderRequest], None] = lambda _request: None,
+        guard: WireGuard | None = None,
         on_traffic: Callable[[int], Tripped | None] = lambda _traffic: None,
     ) -> None:
         self._database = database
         self._on_commit = on_commit
-        self._permit = permit
+        self._guard = guard or WireGuard()
         self._on_traffic = on_traffic
         self._codec = Codec()
         # Decisions of this process queue up here rather than at the account's lock, where each would hold a connection.
@@ -111,13 +112,14 @@ class PostgresOrders:
             row = await cursor.fetchone()
             if row is not None:
                 return Held(await self._same(connection, row, ticket), written=False)
-            step = decide(await reading.book())
+            book, decided_at_s = await reading.book(), self._guard.time_s()
+            step = decide(book)
             if not await self._insert(connection, step):
                 # A worker of a revision that knows no account's lock was faster.
                 row = await _lock(connection, step.order.client_order_id)
                 assert row is not None, "the insert has just met it"
                 return Held(await self._same(connection, row, ticket), written=False)
-        return self._told(_Written(None, step.order, step.code))
+        return self._told(_Written(None, step.order, decided_at_s, step.code))
 
     async def judge(self, order: Order, as_of: AsOf, decide: Judge) -> Held | None:
         """Lock the account and the order, decide, write; see the port."""
@@ -131,6 +133,8 @@ class PostgresOrders:
                 return None
             book = await reading.book()
             done = await self._decided(connection, row, lambda stored: decide(stored, book))
+        if done.after.sequence == order.sequence:  # its intent was judged and stands
+            self._guard.renew(order.client_order_id, done.decided_at_s)
         return self._told(done)
 
     async def change(self, client_order_id: str, decide: Decide) -> Held | None:
@@ -179,12 +183,12 @@ class PostgresOrders:
         return True
 
     async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> "_Written":
-        order = await self._whole(connection, row)
+        order, decided_at_s = await self._whole(connection, row), self._guard.time_s()
         step = decide(order)
         if step is None:
-            return _Written(order, order)
+            return _Written(order, order, decided_at_s)
         await self._update(connection, order, step)
-        return _Written(order, step.order, step.code)
+        return _Written(order, step.order, decided_at_s, step.code)
 
     async def _update(self, connection: Connection, before: Order, step: Step) -> None:
         async with connection.pipeline():  # one round trip for all of them
@@ -225,8 +229,8 @@ class PostgresOrders:
         """Tell what is committed, and let be sent what it intends to send."""
         if done.after is done.before:
             return Held(done.after, written=False)
-        for request in requests_begun(done.before, done.after):
-            self._permit(request)
+        for request, replaces in requests_begun(done.before, done.after):
+            self._guard.permit(request, replaces=replaces, decided_at_s=done.decided_at_s)
         if done.code is not None:
             REFUSALS.labels(done.code.value).inc()
         self._tell(done.after)
@@ -251,11 +255,12 @@ class PostgresOrders:
 class _Written:
     """An order before a call (None: there was none) and after it; the same object where nothing was written.
 
-    `code` is why it was refused, if it was.
+    `decided_at_s`: when, by the guard's clock. `code` is why it was refused, if it was.
     """
 
     before: Order | None
     after: Order
+    decided_at_s: float
     code: RejectionCode | None = None
 
 

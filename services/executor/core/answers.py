@@ -33,7 +33,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotAccepted:
-    """The venue took no notice of the request (its rate limit): it may be sent again."""
+    """The venue took no notice of the request (its rate limit), or never saw it: once judged anew it may be sent again."""
 
     reason: str
 

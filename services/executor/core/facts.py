@@ -18,6 +18,10 @@ from kernel.domain.options import OptionSymbol
 from services.executor.core.readiness import Readiness
 from services.executor.core.risk_book import RiskBook
 
+_OTHER_ASSETS = frozenset({"us_equity", "crypto"})
+#: Powers of ten a figure may have: more is no price and no amount, and arithmetic with it overflows.
+_MAGNITUDE = 15
+
 
 class Fact(StrEnum):
     """The parts of `Facts` that a gate may need."""
@@ -95,13 +99,16 @@ def read_account(answer: object) -> AccountFacts | None:
 
 
 def read_positions(answer: object) -> tuple[Position, ...] | None:
-    """Read the options in the answer to GET /v2/positions; None if any of them cannot be read."""
+    """Read the options in the answer to GET /v2/positions; None if any of them cannot be read.
+
+    Shares and coins are no premium of ours; what is neither, or says nothing, is to be an option.
+    """
     if not isinstance(answer, Iterable) or isinstance(answer, str | Mapping):
         return None
     rows = list(answer)
     if not all(isinstance(row, Mapping) for row in rows):
         return None
-    read = [_position(row) for row in rows if row.get("asset_class") != "us_equity"]
+    read = [_position(row) for row in rows if row.get("asset_class") not in _OTHER_ASSETS]
     whole = tuple(position for position in read if position is not None)
     return whole if len(whole) == len(read) else None
 
@@ -150,14 +157,14 @@ def _position(row: Mapping[str, object]) -> Position | None:
 
 
 def _figure(value: object) -> Decimal | None:
-    """Return a finite number, else None; the venue writes numbers as text or as JSON numbers."""
+    """Return a number of sane size, else None; the venue writes numbers as text or as JSON numbers."""
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= _MAGNITUDE else None
 
 
 def _moment(value: object) -> datetime | None:

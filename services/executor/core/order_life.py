@@ -190,11 +190,15 @@ def last_in_market(attempts: Sequence[Attempt]) -> Attempt | None:
     return shown[-1] if shown else None
 
 
-def requests_begun(before: Order | None, after: Order) -> list[OrderRequest]:
-    """Return what the venue is to be asked for by the step from `before` (None: the first step) to `after`."""
+def requests_begun(before: Order | None, after: Order) -> list[tuple[OrderRequest, str | None]]:
+    """Return what the venue is to be asked for by the step from `before` (None: the first step) to `after`.
+
+    With each the venue's id of the order it is to take the place of, None for an order of its own.
+    """
     asked = {} if before is None else {a.number: a.requests for a in before.attempts}
+    alive = after.alive
     return [
-        request_of_attempt(after.ticket, a)
+        (request_of_attempt(after.ticket, a), alive.venue_order_id if a.replaces and alive else None)
         for a in after.attempts
         if a.status is S.SENDING and a.requests > asked.get(a.number, 0)
     ]

@@ -74,6 +74,15 @@ def test_halting_again_can_add_that_orders_are_cancelled() -> None:
     assert tightened(changed, S.HALTED, reason="x", by="eve", now=LATER, cancel_orders=True) is changed
 
 
+def test_reducing_and_cancelling_what_is_halted_keeps_why_it_was_halted() -> None:
+    changed = tightened(
+        a_switch(S.HALTED), S.REDUCING, reason="second", by="bob", now=LATER, cancel_orders=True
+    )
+
+    assert (changed.state, changed.cancel_orders, changed.by) == (S.HALTED, True, "ada")
+    assert changed.reason == "first; orders cancelled by bob: second"
+
+
 def test_a_breaker_that_halts_while_orders_are_being_cancelled_does_not_stop_that() -> None:
     switch = a_switch(S.REDUCING, cancel_orders=True)
 

@@ -87,7 +87,7 @@ async def test_an_order_is_sent_with_exact_strings_and_accepted(venue: Script, b
     ]
 
 
-@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 500, 501, 502, 503, 504, 507, 520, 522, 524, 529, 599])
 async def test_a_server_error_is_no_answer_and_is_not_repeated(
     venue: Script, broker: AlpacaBroker, status: int
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 from kernel.domain.errors import VenueUnavailable
 from services.executor.adapters.alpaca_facts import Shared
 from services.executor.core.facts import Position, read_account, read_positions, read_price, read_quote
+from services.executor.core.gates import check
+from tests.fakes.executor_facts import LIMITS, long_lived, some_facts
 
 ACCOUNT = {
     "account_number": "PA0000000001",
@@ -19,7 +21,7 @@ ACCOUNT = {
     "options_buying_power": "50000",
     "options_trading_level": 3,
 }
-POSITION = {
+POSITION: dict[str, Any] = {
     "symbol": "SPY260612C00520000",
     "asset_class": "us_option",
     "cost_basis": "1004",
@@ -83,10 +85,21 @@ def test_a_position_stands_for_what_it_cost_or_is_worth(values: dict[str, Any], 
     )
 
 
-def test_shares_are_no_premium() -> None:
-    shares = {"symbol": "SPY", "asset_class": "us_equity", "cost_basis": "52000"}
+@pytest.mark.parametrize(("symbol", "asset_class"), [("SPY", "us_equity"), ("BTCUSD", "crypto")])
+def test_shares_and_coins_are_no_premium(symbol: str, asset_class: str) -> None:
+    other = {"symbol": symbol, "asset_class": asset_class, "cost_basis": "52000"}
 
-    assert read_positions([shares]) == ()
+    assert read_positions([other]) == ()
+
+
+@pytest.mark.parametrize("figure", ["9e999999", "-9e999999", "1e-999999", "0e999999", "1e16"])
+def test_a_figure_of_no_sane_size_is_none(figure: str) -> None:
+    """Arithmetic with it would overflow, and stop the executor rather than the order."""
+    quote = read_quote({"bp": 2.49, "ap": figure, "t": "2026-06-05T14:30:00Z"})
+
+    assert quote is not None
+    assert quote.ask is None
+    assert check(long_lived(), some_facts(quote=quote), LIMITS) is not None
 
 
 @pytest.mark.parametrize(
@@ -99,6 +112,8 @@ def test_shares_are_no_premium() -> None:
         [POSITION | {"cost_basis": None}],
         [POSITION | {"cost_basis": "NaN"}],
         [POSITION | {"symbol": "what?"}],
+        [POSITION | {"symbol": "BTCUSD", "asset_class": None}],
+        [POSITION | {"symbol": "BTCUSD", "asset_class": "something new"}],
     ],
 )
 def test_positions_of_which_one_cannot_be_read_are_not_known(answer: object) -> None:

@@ -1,18 +1,27 @@
 """Nothing reaches the socket that no committed intent stands behind, or that the switch does not let through."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from kernel.adapters.alpaca import AlpacaGateway
+from kernel.adapters.control import Lease
 from kernel.domain.control import ControlState
 from kernel.domain.errors import DatabaseUnavailable, InvariantBroken, OverBudget
 from kernel.runtime.clock import VenueClock
 from kernel.testing.builders import a_ticket
 from kernel.testing.clock import FixedClock
 from services.executor.adapters.alpaca_broker import AlpacaBroker
-from services.executor.adapters.wire_guard import OrdersAboveDecisions, WireGuard, order_fields
+from services.executor.adapters.wire_guard import (
+    GOOD_FOR_S,
+    LeaseOver,
+    OrdersAboveDecisions,
+    WireGuard,
+    order_fields,
+    replacement_fields,
+)
 from services.executor.core.answers import NotAccepted, Stopped, Unanswered
 from services.executor.core.orders import request_of
 from services.executor.settings import ExecutorSettings
@@ -20,6 +29,17 @@ from tests.fakes.executor import FakeSwitch
 from tests.fakes.http import Script, scripted_server
 
 REQUEST = request_of(a_ticket())
+PAPER = "https://paper-api.alpaca.markets"
+
+
+@dataclass
+class Seconds:
+    """The guard's clock."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @dataclass
@@ -30,6 +50,7 @@ class Wire:
     guard: WireGuard
     switch: FakeSwitch
     gateway: AlpacaGateway
+    seconds: Seconds = field(default_factory=Seconds)
 
     @property
     def broker(self) -> AlpacaBroker:
@@ -46,9 +67,10 @@ def wire() -> Iterator[Wire]:
         settings = ExecutorSettings.from_env(
             {"APCA_API_BASE_URL": venue.url, "DISPATCH_VENUE_DEADLINE_S": "0.3"}
         )
-        guard = WireGuard()
+        seconds = Seconds()
+        guard = WireGuard(seconds)
         gateway = AlpacaGateway(settings, VenueClock(), before_trading=guard.check)
-        yield Wire(venue, guard, FakeSwitch(FixedClock()), gateway)
+        yield Wire(venue, guard, FakeSwitch(FixedClock()), gateway, seconds)
         gateway.close()
         gateway.trading._session.close()
 
@@ -214,17 +236,130 @@ async def test_a_refusal_for_want_of_budget_is_no_permit(wire: Wire, monkeypatch
     assert wire.sent == []
 
 
-async def test_a_replacement_is_permitted_by_its_own_intent(wire: Wire) -> None:
-    change = {"client_order_id": REQUEST.client_order_id, "qty": "4", "limit_price": "2.50"}
-    wire.guard.permit(REQUEST)
-    async with wire.switch.held() as lease:
-        wire.guard.arm(REQUEST.client_order_id, lease)
-    wire.venue.say(200, {})
-    await wire.gateway.call(wire.gateway.trading.patch, "/orders/v-1", change)
+async def test_a_replacement_is_permitted_by_its_own_intent_and_once(wire: Wire) -> None:
+    wire.guard.permit(REQUEST, replaces="v-1")
+    wire.venue.say(500, {})
+    assert isinstance(await wire.broker.replace("v-1", REQUEST), Unanswered)
     with pytest.raises(OrdersAboveDecisions):
-        await wire.gateway.call(wire.gateway.trading.patch, "/orders/v-1", change)
+        await wire.broker.replace("v-1", REQUEST)
 
-    assert wire.sent == [("PATCH", "/v2/orders/v-1")]
+    assert wire.venue.asked == [("PATCH", "/v2/orders/v-1", replacement_fields(REQUEST))]
+
+
+def armed(replaces: str | None = None) -> WireGuard:
+    """A guard that has a permit and holds the switch."""
+    guard, switch = WireGuard(), FakeSwitch(FixedClock())
+    guard.permit(REQUEST, replaces=replaces)
+    guard.arm(REQUEST.client_order_id, Lease(switch.switch, ends_at_s=1.0, monotonic=lambda: 0.5))
+    return guard
+
+
+def body(fields: Mapping[str, str], **changes: str | None) -> str:
+    return json.dumps({k: v for k, v in {**fields, **changes}.items() if v is not None})
+
+
+NEW, CHANGE = order_fields(REQUEST), replacement_fields(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("replaces", "method", "path", "sent"),
+    [
+        (None, "PATCH", "/v2/orders/v-1", body(CHANGE)),
+        (None, "POST", "/v2/orders", body(NEW, extended_hours="true")),
+        (None, "POST", "/v2/orders/", body(NEW)),
+        (None, "POST", "/v2/orders?x=1", body(NEW)),
+        (None, "POST", "/v2/positions/SPY260605C00520000/exercise", body(NEW)),
+        ("v-1", "POST", "/v2/orders", body(NEW)),
+        ("v-1", "POST", "/v2/orders", body(CHANGE)),
+        ("v-1", "PATCH", "/v2/orders/v-2", body(CHANGE)),
+        ("v-1", "PATCH", "/v2/orders/v-1", body(CHANGE, qty=None)),
+        ("v-1", "PATCH", "/v2/orders/v-1", body(CHANGE, limit_price=None)),
+        ("v-1", "PATCH", "/v2/orders/v-1", body(CHANGE, qty="1")),
+        ("v-1", "PATCH", "/v2/orders/v-1", body(CHANGE, time_in_force="gtc")),
+    ],
+)
+def test_a_permit_is_for_one_way_of_sending_and_exactly_its_fields(
+    replaces: str | None, method: str, path: str, sent: str
+) -> None:
+    with pytest.raises(OrdersAboveDecisions):
+        armed(replaces).check(method, f"{PAPER}{path}", sent)
+
+
+@pytest.mark.parametrize(
+    "host", ["https://api.alpaca.markets", "http://paper-api.alpaca.markets", "http://10.0.0.1:80"]
+)
+def test_nothing_that_changes_anything_goes_to_another_host(host: str) -> None:
+    with pytest.raises(OrdersAboveDecisions):
+        armed().check("POST", f"{host}/v2/orders", body(NEW))
+    with pytest.raises(OrdersAboveDecisions):
+        armed().check("DELETE", f"{host}/v2/orders/v-1", None)
+
+
+@pytest.mark.parametrize("path", ["/v2/orders", "/v2/orders/", "/v2/orders/v-1/v-2", "/v1/orders/v-1"])
+def test_only_one_order_is_cancelled_at_a_time(path: str) -> None:
+    with pytest.raises(OrdersAboveDecisions):
+        armed().check("DELETE", f"{PAPER}{path}", None)
+
+
+@pytest.mark.parametrize("host", [PAPER, "http://127.0.0.1:8080"])
+def test_what_was_permitted_goes_to_paper_and_to_this_machine(host: str) -> None:
+    armed().check("POST", f"{host}/v2/orders", body(NEW))
+    armed("v-1").check("PATCH", f"{host}/v2/orders/v-1", body(CHANGE))
+    armed().check("DELETE", f"{host}/v2/orders/v-1", None)
+
+
+@pytest.mark.parametrize(
+    ("replaces", "method", "path", "sent"),
+    [(None, "POST", "/v2/orders", body(NEW)), ("v-1", "PATCH", "/v2/orders/v-1", body(CHANGE))],
+)
+def test_a_permit_is_used_up_at_the_socket(replaces: str | None, method: str, path: str, sent: str) -> None:
+    guard = armed(replaces)
+    guard.check(method, f"{PAPER}{path}", sent)
+
+    with pytest.raises(OrdersAboveDecisions):
+        guard.check(method, f"{PAPER}{path}", sent)
+
+
+async def test_a_decision_of_long_ago_is_not_sent_until_it_is_taken_anew(wire: Wire) -> None:
+    """A worker that stood still after its intent: another may have settled the order, or its ticket be over."""
+    wire.guard.permit(REQUEST)
+    for _ in range(2):  # given back, it is as old as before
+        wire.seconds.now += GOOD_FOR_S + 0.1
+        assert isinstance(await wire.broker.submit(REQUEST), NotAccepted)
+    assert wire.sent == []
+
+    wire.guard.renew(REQUEST.client_order_id, wire.seconds.now)
+    wire.venue.say(500, {})
+    assert isinstance(await wire.broker.submit(REQUEST), Unanswered)
+
+    wire.guard.renew(REQUEST.client_order_id, wire.seconds.now)  # of a used one it makes no new one
+    with pytest.raises(OrdersAboveDecisions):
+        await wire.broker.submit(REQUEST)
+    assert wire.sent == [("POST", "/v2/orders")]
+
+
+async def test_a_long_wait_for_the_budget_makes_a_decision_old(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def after_a_minute(*_args: object) -> None:
+        wire.seconds.now += 60
+
+    monkeypatch.setattr(wire.gateway, "admit", after_a_minute)
+    wire.guard.permit(REQUEST)
+
+    assert isinstance(await wire.broker.submit(REQUEST), NotAccepted)
+
+    assert wire.sent == []
+
+
+def test_a_permit_counts_from_its_decision_not_from_its_commit() -> None:
+    seconds = Seconds()
+    guard, switch = WireGuard(seconds), FakeSwitch(FixedClock())
+    guard.permit(REQUEST, decided_at_s=seconds.now - GOOD_FOR_S - 0.1)
+    guard.arm(REQUEST.client_order_id, Lease(switch.switch, ends_at_s=1.0, monotonic=lambda: 0.5))
+
+    with pytest.raises(LeaseOver):
+        guard.check("POST", f"{PAPER}/v2/orders", body(NEW))
 
 
 async def test_an_order_that_comes_to_the_socket_too_late_is_not_sent(wire: Wire) -> None:
