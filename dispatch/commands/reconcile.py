@@ -27,12 +27,16 @@ def reconcile(
             "--accept", metavar="REASON", help="Take the venue's figures where drift stands, and say why."
         ),
     ] = None,
+    word: Annotated[
+        str | None,
+        typer.Option("--drift", metavar="WORD", help="Which drift is accepted: the word shown with it."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many explanations are shown.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show how the books stand against the venue; exits with 1 while something is unexplained."""
     if accept is not None:
-        _accept(" ".join(accept.split()))
+        _accept(" ".join(accept.split()), word)
     found = asyncio.run(_with_database(lambda database: _read(database, limit)))
     if as_json:
         write_json([_document(line, rows) for line, rows in found])
@@ -42,18 +46,25 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _accept(reason: str) -> None:
+def _accept(reason: str, word: str | None) -> None:
     if not reason:
         raise ConfigError("--accept: say why, in a few words")
+    if word is None:
+        raise ConfigError(
+            "--accept: add --drift with the word that `dispatch reconcile` shows with the drift"
+        )
 
-    async def accept_all(database: Database) -> list[str]:
+    async def accept_shown(database: Database) -> list[str]:
         drift = PostgresDrift(database)
-        accounts = [standing.account_id for standing in await drift.standings()]
-        return [line for a in accounts for line in await drift.accept(a, named_user(), reason)]
+        shown = [standing.account_id for standing in await drift.standings() if standing.word == word]
+        return [line for a in shown for line in await drift.accept(a, named_user(), reason, word)]
 
-    lines = asyncio.run(_with_database(accept_all))
-    for line in lines or ["there is no drift to accept"]:
-        err.print(f"accepted: {line}" if lines else line, markup=False)
+    lines = asyncio.run(_with_database(accept_shown))
+    if not lines:
+        msg = f"--drift {word}: this is not what stands as drift now; look again with `dispatch reconcile`"
+        raise ConfigError(msg)
+    for line in lines:
+        err.print(f"accepted: {line}", markup=False)
 
 
 async def _read(database: Database, limit: int) -> list[tuple[BookLine, list[Explained]]]:
@@ -82,6 +93,8 @@ def _show(found: list[tuple[BookLine, list[Explained]]]) -> None:
         out.print(line_of(line), markup=False)
         for each in line.standing.drift:
             out.print(f"  drift: {each}", markup=False)
+        if (shown := line.standing.word) is not None:
+            out.print(f"  to accept it: dispatch reconcile --accept REASON --drift {shown}", markup=False)
         for each in line.standing.unconfirmed:
             out.print(f"  not explained yet: {each}", markup=False)
         if rows:

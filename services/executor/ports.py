@@ -15,7 +15,7 @@ from services.executor.core.order_life import Order
 from services.executor.core.orders import OrderRequest
 from services.executor.core.readiness import Readiness
 from services.executor.core.reconciling.activities import Activity
-from services.executor.core.reconciling.books import Baseline, LedgerView, Outcome, OwnOrder
+from services.executor.core.reconciling.books import Baseline, Event, LedgerView, Outcome, OwnOrder
 from services.executor.core.reconciling.found import ForeignOrder
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step
@@ -210,7 +210,10 @@ class Statement(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BookReading:
-    """The books as a pass read them. `fills_since` (market time) and `pass_at` (machine time): where the last one ended."""
+    """The books as a pass read them. `fills_since` (market time): up to where the last one took fills.
+
+    `pass_at` (machine time) is when that one read the books.
+    """
 
     ledger: LedgerView
     version: int
@@ -220,11 +223,15 @@ class BookReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassRecord:
-    """One pass: whose, on which version of the books, in which listener's time, and up to where it took fills."""
+    """One pass: whose, on which version of the books, in which listener's time, and up to where it took fills.
+
+    `read_at` (machine time) is when it read the books: everything it looked at is later.
+    """
 
     account_id: str
     version: int
     epoch: int
+    read_at: datetime
     market_now: datetime
     fills_since: datetime
     duration_ms: float
@@ -271,6 +278,10 @@ class Books(Protocol):
 
     async def quantities(self, account_id: str) -> Mapping[str, Decimal]:
         """Return what the ledger holds by symbol."""
+        ...
+
+    async def adopt(self, account_id: str, order: ForeignOrder, found: Event) -> None:
+        """Write down an order that is not ours, and that it was found; it moves nothing, and holds whatever comes of the pass."""
         ...
 
     async def begin(self, baseline: Baseline, held: Mapping[str, Decimal], record: PassRecord) -> bool:

@@ -2,11 +2,16 @@
 
 1. A pass runs when a listener begins, after every (re)connect of the stream, every `reconcile_s`, and soon after one
    that found something it cannot explain.
-2. In a pass the venue's fills are listed, then our orders compared, then positions and cash read, then its fills listed
+2. A pass counts from when it read the books; so the books are told of a connect before its pass begins, and of a
+   stream that fell and came up again between two heartbeats as of one that fell.
+3. In a pass the venue's fills are listed, then our orders compared, then positions and cash read, then its fills listed
    again: what is read while orders trade is compared with all that came in between (see core.reconciling.comparing).
-3. A fill is ours if its order is, which is asked of the books by the venue's id and, where they do not know it yet, of
-   the venue for our own id: the intent of every order of ours is in the books before the venue hears of it.
-4. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
+4. A fill is ours if its order is, which is asked of the books by the venue's id and, where they do not know it yet, of
+   the venue for our own id: the intent of every order of ours is in the books before the venue hears of it. That an
+   order is not ours is written down at once: a pass that is cut short is no work lost.
+5. Our orders are judged that have new fills, those the ledger moved since the last pass, and those that differed in it:
+   a difference of an order goes when it is gone, or when a person accepts it.
+6. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
 """
 
 import asyncio
@@ -21,7 +26,7 @@ from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError
 from kernel.runtime.logging import get_logger
 from services.executor.core.reconciling.activities import Activity, Kind
-from services.executor.core.reconciling.books import Orders, Outcome, OwnOrder, Suspect, VenueView
+from services.executor.core.reconciling.books import Orders, Outcome, OwnOrder, Suspect, VenueView, order_of
 from services.executor.core.reconciling.comparing import baseline, reconcile
 from services.executor.core.reconciling.found import (
     ForeignOrder,
@@ -66,11 +71,12 @@ class _Seen:
 
 
 class StreamWatch:
-    """TradeUpdates that are also watched: whether the stream is up, and when that last changed."""
+    """TradeUpdates that are also watched: whether the stream is up, how often it came up, and when that last changed."""
 
     def __init__(self, updates: TradeUpdates) -> None:
         self._updates = updates
         self.is_up = False
+        self.connects = 0
         self.changed = asyncio.Event()
 
     async def listen(
@@ -82,6 +88,7 @@ class StreamWatch:
         """Listen as the port says."""
 
         def up() -> None:
+            self.connects += 1
             self._set(is_up=True)
             on_connect()
 
@@ -140,6 +147,7 @@ class Reconciler:
             account_id=self._account_id(),
             version=reading.version,
             epoch=epoch,
+            read_at=reading.ledger.read_at,
             market_now=seen.venue.now,
             fills_since=seen.newest,
             duration_ms=1000 * (loop.time() - began),
@@ -162,7 +170,10 @@ class Reconciler:
         listed = await self._statement.fills(after)
         movements = await self._statement.movements(_movements_after(reading, now))
         swept = await self._sweep()
-        early = await self._books.filled_since(self._account_id(), _since(reading))
+        early = {
+            **await self._books.own(self._account_id(), _suspected(reading)),
+            **await self._books.filled_since(self._account_id(), _since(reading)),
+        }
         quantities = await self._books.quantities(self._account_id())
         positions, cash_usd = await self._statement.positions(), await self._statement.cash_usd()
         again = await self._statement.fills(_newest(listed, after) - _OVERLAP)
@@ -201,6 +212,7 @@ class Reconciler:
             if owner is not None:
                 owners[venue_order_id] = owner
             elif order is not None:
+                await self._books.adopt(self._account_id(), order, foreign_order(order, self._clock.now()))
                 foreign.append(order)
         return owners, foreign
 
@@ -212,7 +224,7 @@ class Reconciler:
         return Outcome(events=first.events, suspects=())
 
     async def _keep(self, reading: BookReading, seen: _Seen, record: PassRecord) -> Outcome | None:
-        orders = Orders(early=seen.early, late=await self._late(seen.venue))
+        orders = Orders(early=seen.early, late=await self._late(seen.venue, _suspected(reading)))
         outcome = reconcile(reading.ledger, seen.venue, orders)
         now = seen.venue.now
         found = [e for moved in seen.swept.moved if (e := found_order(moved, now)) is not None]
@@ -223,9 +235,9 @@ class Reconciler:
         _tell(outcome, reading.ledger.suspects)
         return outcome
 
-    async def _late(self, venue: VenueView) -> Mapping[str, OwnOrder]:
-        """Return our orders the new fills are of, after looking up those the ledger is behind with."""
-        filled: dict[str, Decimal] = {}
+    async def _late(self, venue: VenueView, suspected: Iterable[str]) -> Mapping[str, OwnOrder]:
+        """Return our orders in doubt and those the new fills are of, after looking up what the ledger is behind with."""
+        filled = dict.fromkeys(suspected, Decimal(0))
         for activity in (*venue.before, *venue.between):
             if activity.client_order_id is not None:
                 filled[activity.client_order_id] = filled.get(activity.client_order_id, Decimal(0)) + abs(
@@ -238,17 +250,20 @@ class Reconciler:
         return {**own, **await self._books.own(self._account_id(), behind)} if behind else own
 
     async def _beat_for_ever(self, epoch: int, now: asyncio.Event) -> None:
-        was_up = False
+        told = -1
         while True:
-            is_up = self._stream.is_up
+            is_up, connects = self._stream.is_up, self._stream.connects
             self._stream.changed.clear()
-            if is_up and not was_up:
-                now.set()
-            was_up = is_up
             try:
+                if connects != told:
+                    await self._books.beat(self._account_id(), epoch, stream_ready=False)
                 await self._books.beat(self._account_id(), epoch, stream_ready=is_up)
             except TransientError as e:
                 _log.warning("the listener's heartbeat was not written", reason=str(e))
+            else:
+                if is_up and connects != told:
+                    now.set()
+                told = connects
             await _wait(self._stream.changed, _BEAT_S)
 
     async def _compare_for_ever(self, epoch: int, now: asyncio.Event) -> None:
@@ -291,6 +306,12 @@ def _movements_after(reading: BookReading, now: datetime) -> datetime:
     if reading.fills_since is None:
         return now - _FIRST_MOVEMENTS
     return min(now, reading.fills_since) - _MOVEMENTS
+
+
+def _suspected(reading: BookReading) -> list[str]:
+    """Return our orders that differed in the last pass: they are judged until the difference is gone."""
+    keys = (suspect.difference.key for suspect in reading.ledger.suspects)
+    return [name for key in keys if (name := order_of(key)) is not None]
 
 
 def _since(reading: BookReading) -> datetime:

@@ -2,21 +2,38 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from kernel.adapters.migrate import migrate
 from kernel.adapters.postgres import Database
+from kernel.contracts.parts import Action, Side
+from kernel.testing.builders import a_leg, a_ticket, an_account
 from services.executor.adapters.postgres_books import PostgresBooks
+from services.executor.adapters.postgres_drift import PostgresDrift
+from services.executor.adapters.postgres_orders import PostgresOrders
+from services.executor.adapters.postgres_readiness import PostgresReadiness
+from services.executor.core.orders import request_of
+from services.executor.core.readiness import Readiness
 from services.executor.core.reconciling.activities import Kind
-from services.executor.core.reconciling.books import Baseline, Event, Outcome
+from services.executor.core.reconciling.books import (
+    Baseline,
+    Difference,
+    Event,
+    Outcome,
+    Suspect,
+    order_key,
+)
 from services.executor.core.reconciling.found import ForeignOrder
 from services.executor.ports import PassRecord
+from tests.fakes.executor_books import acknowledge, begin, fill
 from tests.fakes.statement import CALL, NOW
 
 pytestmark = pytest.mark.integration
 ACCOUNT = "PA1"
+CLEAN = Outcome(events=(), suspects=())
 
 
 @pytest.fixture
@@ -36,9 +53,15 @@ async def books(database: Database) -> PostgresBooks:
     return books
 
 
-def a_record(version: int, epoch: int = 1) -> PassRecord:
+def a_record(version: int, epoch: int = 1, read_at: datetime = NOW) -> PassRecord:
     return PassRecord(
-        account_id=ACCOUNT, version=version, epoch=epoch, market_now=NOW, fills_since=NOW, duration_ms=3.0
+        account_id=ACCOUNT,
+        version=version,
+        epoch=epoch,
+        read_at=read_at,
+        market_now=NOW,
+        fills_since=NOW,
+        duration_ms=3.0,
     )
 
 
@@ -75,6 +98,17 @@ async def test_a_fill_of_our_own_moves_what_the_venue_says_and_not_what_the_ledg
     assert await keep(books, [an_event(kind=Kind.FILL)], a_record(version=1))
     assert (await figures(books))[0] == {CALL: 5}
     assert await books.quantities(ACCOUNT) == {CALL: 2}
+
+
+async def test_a_fraction_of_a_share_keeps_its_nine_decimals(books: PostgresBooks) -> None:
+    share = replace(
+        an_event(), symbol="AAPL", quantity=Decimal("0.123456789"), cash_usd=Decimal("-23.12962961715")
+    )
+    assert await keep(books, [share], a_record(version=1))
+    assert await figures(books) == (
+        {CALL: 2, "AAPL": Decimal("0.123456789")},
+        Decimal("976.87037038285"),
+    )
 
 
 async def test_a_pass_that_read_older_books_does_not_count(books: PostgresBooks) -> None:
@@ -130,9 +164,63 @@ async def test_a_foreign_order_is_kept_with_its_last_word(books: PostgresBooks, 
     assert await books.foreign(ACCOUNT, ["v", "w"]) == {"v"}
 
 
+async def test_a_pass_that_began_before_the_stream_was_up_reconciles_nothing(
+    books: PostgresBooks, database: Database
+) -> None:
+    board = PostgresReadiness(database, lambda: ACCOUNT, reconcile_s=3600)
+    read_at = (await books.read(ACCOUNT)).ledger.read_at
+    await books.beat(ACCOUNT, 1, stream_ready=True)
+    assert await books.keep(CLEAN, [], a_record(1, read_at=read_at))
+    assert await board.readiness() == Readiness(stream_ready=True, reconciled=False)
+
+    reading = await books.read(ACCOUNT)
+    assert reading.pass_at == read_at
+    assert await books.keep(CLEAN, [], a_record(2, read_at=reading.ledger.read_at))
+    assert await board.readiness() == Readiness(stream_ready=True, reconciled=True)
+
+
 async def test_a_stale_heartbeat_is_nobodys(books: PostgresBooks, database: Database) -> None:
     await books.lead(ACCOUNT)
     await books.beat(ACCOUNT, 1, stream_ready=True)
     async with database.transaction() as connection:
         cursor = await connection.execute("SELECT epoch, stream_ready FROM dispatch_listeners")
         assert await cursor.fetchall() == [(2, False)]
+
+
+@pytest.mark.parametrize(
+    ("side", "action", "left"), [(Side.BUY, Action.BUY_TO_OPEN, 4), (Side.SELL, Action.SELL_TO_CLOSE, 0)]
+)
+async def test_an_order_that_is_accepted_moves_what_the_ledger_holds_to_its_side(
+    books: PostgresBooks, database: Database, side: Side, action: Action, left: int
+) -> None:
+    """The ledger had two contracts filled of which the venue knows nothing; a person says the venue is right."""
+    orders, drift = PostgresOrders(database, lambda: None), PostgresDrift(database)
+    ticket = a_ticket(
+        legs=(a_leg(occ_symbol=CALL, side=side),), action=action, account=an_account(account_id=ACCOUNT)
+    )
+    await begin(orders, ticket)
+    await acknowledge(orders, ticket)
+    await fill(orders, 2, ticket)
+    assert (await books.quantities(ACCOUNT))[CALL] == left
+
+    name = request_of(ticket).client_order_id
+    assert await books.keep(Outcome(events=(), suspects=[a_drift(name)]), [], a_record(version=1))
+    (standing,) = await drift.standings()
+    assert standing.word is not None
+    assert await drift.accept(ACCOUNT, "someone", "why", "another word") == []
+    assert (await books.quantities(ACCOUNT))[CALL] == left
+    assert await drift.accept(ACCOUNT, "someone", "why", standing.word) == standing.drift
+
+    assert (await books.quantities(ACCOUNT))[CALL] == 2
+    assert await drift.accept(ACCOUNT, "someone", "why", standing.word) == []
+
+
+def a_drift(client_order_id: str) -> Suspect:
+    return Suspect(
+        difference=Difference(key=order_key(client_order_id), expected=Decimal(2), found=Decimal(0)),
+        passes=2,
+        quiet=2,
+        is_drift=True,
+        first_at=NOW,
+        counted_at=NOW,
+    )

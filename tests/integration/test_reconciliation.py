@@ -281,7 +281,8 @@ async def test_what_no_activity_explains_is_drift(
         assert await books.drift() == [line], "it does not go away by itself"
         drift = PostgresDrift(books.database)
         (standing,) = await drift.standings()
-        accepted = await drift.accept(standing.account_id, "someone", "the broker said so")
+        assert standing.word is not None
+        accepted = await drift.accept(standing.account_id, "someone", "the broker said so", standing.word)
         await books.clean_from_now_on()
 
     assert line == "cash: the ledger expects 100000.00 USD, the venue has 99987.66"
@@ -302,7 +303,7 @@ async def test_readiness_follows_the_listener_and_its_passes(
     database = Database(settings.database_url.get_secret_value())
     await database.open()
     number = "PA" + venue.desk.account.account_id.replace("-", "")[:10].upper()
-    board = PostgresReadiness(database, lambda: number, reconcile_s=0.3)
+    board = PostgresReadiness(database, lambda: number, reconcile_s=3)
 
     async def ready() -> bool:
         return await board.readiness() == Readiness(stream_ready=True, reconciled=True)

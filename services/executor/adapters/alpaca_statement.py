@@ -38,7 +38,7 @@ class AlpacaStatement:
         rows = await self._get("/positions")
         if not isinstance(rows, list):
             raise VenueUnavailable("the venue's list of positions was no list")
-        held = {str(row["symbol"]): _quantity(row) for row in rows}
+        held = {_name(row, "symbol"): _quantity(row) for row in rows}
         return {symbol: quantity for symbol, quantity in held.items() if quantity}
 
     async def cash_usd(self) -> Decimal:
@@ -74,7 +74,7 @@ class AlpacaStatement:
             found += [activity for row in page if (activity := self._read(row)) is not None]
             if len(page) < _PAGE:
                 return found
-            params["page_token"] = str(page[-1]["id"])
+            params["page_token"] = _name(page[-1], "id")
         raise VenueUnavailable(f"more than {_PAGE * _PAGES} activities after {after.isoformat()}")
 
     def _read(self, row: object) -> Activity | None:
@@ -92,6 +92,14 @@ class AlpacaStatement:
             return await self._gateway.call(self._gateway.trading.get, path, dict(params or {}))
         except VenueRefused as e:
             raise VenueUnavailable(str(e)) from e
+
+
+def _name(row: Any, name: str) -> str:
+    value = row.get(name) if isinstance(row, Mapping) else None
+    if not isinstance(value, str) or not value:
+        msg = f"{name} in the venue's answer was {value!r:.100}"
+        raise VenueUnavailable(msg)
+    return value
 
 
 def _quantity(row: Mapping[str, Any]) -> Decimal:

@@ -39,8 +39,8 @@ OWN = """
 """
 BEGIN = """
     INSERT INTO dispatch_reconciliation
-        (account_id, version, baseline_at, cash_usd, fills_since, pass_epoch, pass_ms, clean_at, clean_epoch)
-    SELECT account_id, 1, %(now)s, %(cash_usd)s, %(fills_since)s, epoch, %(pass_ms)s, now(), epoch
+        (account_id, version, baseline_at, cash_usd, fills_since, pass_at, pass_epoch, pass_ms, clean_at, clean_epoch)
+    SELECT account_id, 1, %(now)s, %(cash_usd)s, %(fills_since)s, %(read_at)s, epoch, %(pass_ms)s, %(read_at)s, epoch
     FROM dispatch_listeners WHERE account_id = %(account_id)s AND epoch = %(epoch)s
     ON CONFLICT DO NOTHING
 """
@@ -89,11 +89,12 @@ ADOPT = """
     VALUES (%s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (account_id, venue_order_id) DO UPDATE SET status = excluded.status
 """
+# A pass is as old as what it read: one that began before the stream was up says nothing of the time since.
 KEEP = """
     UPDATE dispatch_reconciliation
-    SET version = version + 1, cash_usd = cash_usd + %(cash_usd)s, fills_since = %(fills_since)s, pass_at = now(),
+    SET version = version + 1, cash_usd = cash_usd + %(cash_usd)s, fills_since = %(fills_since)s, pass_at = %(read_at)s,
         pass_epoch = %(epoch)s, pass_ms = %(pass_ms)s, suspects = %(suspects)s::jsonb, drift = %(drift)s,
-        clean_at = CASE WHEN %(is_clean)s THEN now() ELSE clean_at END,
+        clean_at = CASE WHEN %(is_clean)s THEN %(read_at)s ELSE clean_at END,
         clean_epoch = CASE WHEN %(is_clean)s THEN %(epoch)s ELSE clean_epoch END
     WHERE account_id = %(account_id)s
 """

@@ -49,6 +49,7 @@ def pass_columns(record: PassRecord) -> dict[str, object]:
         "account_id": record.account_id,
         "epoch": record.epoch,
         "now": record.market_now,
+        "read_at": record.read_at,
         "fills_since": record.fills_since,
         "pass_ms": record.duration_ms,
     }

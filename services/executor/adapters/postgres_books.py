@@ -109,6 +109,12 @@ class PostgresBooks:
             cursor = await connection.execute(queries.QUANTITIES, (account_id,))
             return dict(await cursor.fetchall())
 
+    async def adopt(self, account_id: str, order: ForeignOrder, found: Event) -> None:
+        """Write down an order that is not ours, and that it was found: no other pass has to ask again."""
+        async with self._database.transaction() as connection:
+            await connection.execute(queries.ADOPT, foreign_row(account_id, order))
+            await take_events(connection, account_id, [found])
+
     async def begin(self, baseline: Baseline, held: Mapping[str, Decimal], record: PassRecord) -> bool:
         """Write the first figures of an account; returns whether they count."""
         first = {

@@ -1,4 +1,4 @@
-"""How the books stand against the venue, for a person: read, and accepted by him."""
+"""How the books stand against the venue, for a person: read, and accepted by him, but nothing he has not read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,23 @@ from typing import Any
 from psycopg.rows import class_row
 
 from kernel.adapters.postgres import Connection, Database
+from kernel.contracts.codec import Codec
+from kernel.contracts.topics import TICKETS
 from services.executor.adapters.books_rows import as_json, read_suspect, suspect_row
 from services.executor.adapters.postgres_books import take_events
+from services.executor.adapters.postgres_positions import add_contracts
 from services.executor.adapters.postgres_readiness import STALE_S
 from services.executor.core.reconciling.accepting import accepted
-from services.executor.core.reconciling.books import Suspect, order_key
-from services.executor.core.reconciling.telling import told
+from services.executor.core.reconciling.books import Suspect, order_of
+from services.executor.core.reconciling.telling import told, word_of
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One account's last pass. Times are the machine's; `drift` and `unconfirmed` have a line for each difference."""
+    """One account's last pass. Times are the machine's; `drift` and `unconfirmed` have a line for each difference.
+
+    `word` stands for the drift with its figures; None without drift.
+    """
 
     account_id: str
     stream_ready: bool
@@ -29,6 +35,7 @@ class Standing:
     drift: list[str]
     unconfirmed: list[str]
     expected: int
+    word: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,11 @@ class PostgresDrift:
             await cursor.execute(_EXPLAINED, (account_id, limit))
             return await cursor.fetchall()
 
-    async def accept(self, account_id: str, by: str, reason: str) -> list[str]:
-        """Take the venue's figures where drift stands; returns a line for each, none if there is no drift."""
+    async def accept(self, account_id: str, by: str, reason: str, word: str) -> list[str]:
+        """Take the venue's figures where the drift stands that `word` is of; returns a line for each difference.
+
+        None are taken, and none returned, if anything else stands as drift by now.
+        """
         async with self._database.transaction() as connection:
             row = await (await connection.execute(_LOCKED, (account_id,))).fetchone()
             if row is None:
@@ -75,6 +85,8 @@ class PostgresDrift:
             version, stored, at = row
             suspects = [read_suspect(each) for each in stored]
             drift = [suspect for suspect in suspects if suspect.is_drift]
+            if word_of(account_id, [suspect.difference for suspect in drift]) != word:
+                return []
             events = accepted(account_id, drift, at, version, f"{by}: {reason}")
             cash_usd = await take_events(connection, account_id, events)
             await _correct_orders(connection, drift)
@@ -86,9 +98,13 @@ class PostgresDrift:
 async def _correct_orders(connection: Connection, drift: Sequence[Suspect]) -> None:
     """What an order's fills were said to be moved the ledger's position: it follows."""
     for suspect in drift:
-        if suspect.difference.key.startswith(order_key("")):
-            name = suspect.difference.key.removeprefix(order_key(""))
-            await connection.execute(_CORRECT, (suspect.difference.amount, name))
+        name = order_of(suspect.difference.key)
+        if name is None:
+            continue
+        row = await (await connection.execute(_TICKET, (name,))).fetchone()
+        if row is not None:
+            ticket = Codec().decode(TICKETS, bytes(row[0]))
+            await add_contracts(connection, ticket, suspect.difference.amount)
 
 
 def _standing(row: tuple[Any, ...]) -> Standing:
@@ -103,6 +119,7 @@ def _standing(row: tuple[Any, ...]) -> Standing:
         drift=[told(s.difference) for s in read if s.is_drift],
         unconfirmed=[told(s.difference) for s in read if not s.is_drift],
         expected=expected,
+        word=word_of(account_id, [s.difference for s in read if s.is_drift]),
     )
 
 
@@ -126,8 +143,4 @@ _ACCEPTED = """
     SET version = version + 1, suspects = %s::jsonb, drift = '{}', cash_usd = cash_usd + %s
     WHERE account_id = %s
 """
-_CORRECT = """
-    UPDATE dispatch_positions p SET quantity = p.quantity + %s, updated_at = now()
-    FROM dispatch_executions e
-    WHERE e.client_order_id = %s AND e.sequence = 1 AND (p.account_id, p.symbol) = (e.account_id, e.occ_symbol)
-"""
+_TICKET = "SELECT ticket FROM dispatch_orders WHERE client_order_id = %s"

@@ -1,8 +1,8 @@
 """What the listener wrote of the venue's side, read by every worker before it sends a new order.
 
 1. A listener that died is noticed by its heartbeat: no stream, then, whatever it said last.
-2. Reconciled: a pass of the present listener was clean since its stream is up, and that is not too long ago. While drift
-   stands no pass is clean, and what is to be told is the drift: then a recent pass is enough.
+2. Reconciled: a pass of the present listener that began after its stream was up was clean, and not too long ago. While
+   drift stands no pass is clean, and what is to be told is the drift: then a recent pass is enough.
 """
 
 from collections.abc import Callable

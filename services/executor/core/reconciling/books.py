@@ -9,6 +9,13 @@ from services.executor.core.reconciling.activities import Activity, Kind
 
 #: Key of the cash among differences; positions and orders have a prefix before their name.
 CASH = "cash"
+#: The venue tells cash in cents; what a fraction of a share costs has more digits.
+_HALF_A_CENT = Decimal("0.005")
+
+
+def cash_agrees(found_usd: Decimal, expected_usd: Decimal) -> bool:
+    """Tell whether two figures of cash are the same to half a cent."""
+    return abs(found_usd - expected_usd) <= _HALF_A_CENT
 
 
 def position_key(symbol: str) -> str:
@@ -19,6 +26,11 @@ def position_key(symbol: str) -> str:
 def order_key(client_order_id: str) -> str:
     """Return the key of an order's difference."""
     return f"order:{client_order_id}"
+
+
+def order_of(key: str) -> str | None:
+    """Return the client order id a difference is about; None where it is about something else."""
+    return key.removeprefix(order_key("")) if key.startswith(order_key("")) else None
 
 
 def event_key(event_id: str) -> str:
@@ -136,7 +148,7 @@ class Orders:
     """Our orders as far as a pass has to look at them, by client order id.
 
     `early`: read before the venue's activities were last listed, those whose fills the ledger changed of late.
-    `late`: read after it, those the new fills are of.
+    `late`: read after it, those the new fills are of. Both have those that differed in the pass before.
     """
 
     early: Mapping[str, OwnOrder] = field(default_factory=dict)

@@ -4,9 +4,10 @@ Entry points: `baseline` at first sight, `reconcile` ever after.
 1. The books follow the activities: what the ledger expects to find is its baseline and everything taken since. So a
    fill of a foreign order, a fee, a transfer explain themselves.
 2. Positions and cash are read between two listings of activities, while orders trade. A figure agrees if it is one the
-   account passed through between the two; no stillness is needed.
-3. What the figures show before an activity tells it (see `pending`) is taken as a synthetic event; the activity that
-   comes later confirms it and moves nothing a second time.
+   account passed through between the two; no stillness is needed. Cash agrees to half a cent: the price of a fraction
+   of a share has more digits than the venue's cash.
+3. What the figures show in two passes before an activity tells it (see `pending`) is taken as a synthetic event; the
+   activity that comes later confirms it and moves nothing a second time.
 4. An order of ours has as many contracts filled in the ledger as its fills at the venue add up to: not fewer, and not
    more.
 5. An activity of the baseline's day or before may be of what the baseline already shows: it is taken as that when the
@@ -19,7 +20,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from kernel.domain.calendar import market_day
-from services.executor.core.reconciling.activities import Activity, Kind
+from services.executor.core.reconciling.activities import Activity, Kind, option_of
 from services.executor.core.reconciling.books import (
     CASH,
     Baseline,
@@ -31,11 +32,12 @@ from services.executor.core.reconciling.books import (
     Outcome,
     OwnOrder,
     VenueView,
+    cash_agrees,
     event_key,
     order_key,
     position_key,
 )
-from services.executor.core.reconciling.confirming import confirmed
+from services.executor.core.reconciling.confirming import confirmed, is_apart
 from services.executor.core.reconciling.pending import renamed, settled
 
 #: An activity is expected the next day; over a long weekend that is the fourth.
@@ -99,7 +101,10 @@ def _events(
 
 
 def _event(activity: Activity, expected: list[Expected]) -> Event:
-    """Return an activity as an event, less what a synthetic one did already; `expected` shrinks by that."""
+    """Return an activity as an event, less what a synthetic one did already; `expected` shrinks by that.
+
+    What a person accepted comes last: it may wait for ever, the others are overdue one day.
+    """
     event = Event(
         id=activity.id,
         kind=activity.kind,
@@ -112,7 +117,7 @@ def _event(activity: Activity, expected: list[Expected]) -> Event:
     )
     if activity.is_fill:
         return event
-    for n, waiting in enumerate(expected):
+    for n, waiting in sorted(enumerate(expected), key=lambda each: each[1].kind is Kind.ACCEPTED):
         if _confirms(event, waiting):
             expected[n] = replace(
                 waiting,
@@ -160,19 +165,25 @@ def _doubtful(ledger: LedgerView, venue: VenueView) -> frozenset[str]:
 def _differences(
     ledger: LedgerView, venue: VenueView, early: Sequence[Event], late: Sequence[Event]
 ) -> Iterable[Difference]:
-    symbols = {*ledger.positions, *venue.positions, *(e.symbol for e in (*early, *late) if e.symbol)}
-    for symbol in sorted(symbols):
-        path = _path(
-            ledger.positions.get(symbol, _NOTHING),
-            [e.quantity for e in early if e.symbol == symbol],
-            [e.quantity for e in late if e.symbol == symbol],
-        )
+    before, after = _by_symbol(early), _by_symbol(late)
+    for symbol in sorted({*ledger.positions, *venue.positions, *before, *after}):
+        start = ledger.positions.get(symbol, _NOTHING)
+        path = _path(start, before.get(symbol, ()), after.get(symbol, ()))
         found = venue.positions.get(symbol, _NOTHING)
         if found not in path:
             yield Difference(key=position_key(symbol), expected=path[-1], found=found)
     path = _path(ledger.cash_usd, [e.cash_usd for e in early], [e.cash_usd for e in late])
-    if venue.cash_usd not in path:
+    if not any(cash_agrees(venue.cash_usd, figure) for figure in path):
         yield Difference(key=CASH, expected=path[-1], found=venue.cash_usd)
+
+
+def _by_symbol(events: Iterable[Event]) -> dict[str, list[Decimal]]:
+    """Return what moved each symbol, in order."""
+    moved: dict[str, list[Decimal]] = {}
+    for event in events:
+        if event.symbol:
+            moved.setdefault(event.symbol, []).append(event.quantity)
+    return moved
 
 
 def _path(start: Decimal, early: Iterable[Decimal], late: Iterable[Decimal]) -> list[Decimal]:
@@ -184,13 +195,24 @@ def _path(start: Decimal, early: Iterable[Decimal], late: Iterable[Decimal]) -> 
 
 
 def _pending(ledger: LedgerView, venue: VenueView, differences: Sequence[Difference]) -> list[Event]:
-    positions = {
-        d.key.removeprefix(position_key("")): d for d in differences if d.key.startswith(position_key(""))
-    }
+    """Return what explains differences no activity tells of, if they stood in the pass before: a fill may be on its way."""
+    positions = _stood(ledger, differences)
     swapped = renamed(ledger.account_id, positions, venue.now)
     left = {symbol: d for symbol, d in positions.items() if symbol not in {e.symbol for e in swapped}}
     cash_usd = sum((d.amount for d in differences if d.key == CASH), _NOTHING)
     return [*swapped, *settled(ledger.account_id, left, cash_usd, venue.now)]
+
+
+def _stood(ledger: LedgerView, differences: Sequence[Difference]) -> dict[str, Difference]:
+    """Return the positions' differences that stood in the pass before, and whose underlying's did, by symbol."""
+    before = {s.difference.key: s.difference.amount for s in ledger.suspects if is_apart(s, ledger.read_at)}
+    positions = {
+        d.key.removeprefix(position_key("")): d for d in differences if d.key.startswith(position_key(""))
+    }
+    moving = {symbol for symbol, d in positions.items() if before.get(d.key) != d.amount}
+    return {
+        s: d for s, d in positions.items() if not moving & {s, option.root if (option := option_of(s)) else s}
+    }
 
 
 def _remaining(differences: Sequence[Difference], explained: Sequence[Event]) -> list[Difference]:
@@ -203,7 +225,7 @@ def _remaining(differences: Sequence[Difference], explained: Sequence[Event]) ->
         moved[CASH] = moved.get(CASH, _NOTHING) + event.cash_usd
     known = {difference.key: difference for difference in differences}
     adjusted = [replace(d, expected=d.expected + moved.get(d.key, _NOTHING)) for d in known.values()]
-    return [difference for difference in adjusted if difference.amount]
+    return [d for d in adjusted if (not cash_agrees(d.found, d.expected) if d.key == CASH else d.amount)]
 
 
 def _order_differences(events: Sequence[Event], orders: Orders) -> Iterable[Difference]:

@@ -1,6 +1,6 @@
 """When a difference is believed: figures read while orders trade, or before the venue's parts agree, cry no drift.
 
-Entry point: `confirmed`.
+Entry points: `confirmed`, `is_apart`.
 1. A difference becomes drift when it stands, with the same figure, in two consecutive passes and nothing moved what it
    is about in between; or in `STUBBORN` consecutive ones whatever moved.
 2. Two readings less than `APART` after each other count as one: the venue may need a moment to agree with itself.
@@ -24,11 +24,16 @@ def confirmed(
     return [_suspect(known, difference, difference.key in touched, at) for difference in differences]
 
 
+def is_apart(suspect: Suspect, at: datetime) -> bool:
+    """Tell whether a reading at `at` (machine time) is another than the one the suspect was last seen in."""
+    return at - suspect.counted_at >= APART
+
+
 def _suspect(known: Mapping[str, Suspect], difference: Difference, touched: bool, at: datetime) -> Suspect:
     old = known.get(difference.key)
     if old is None or (old.difference.amount != difference.amount and not old.is_drift):
         return Suspect(difference=difference, passes=1, quiet=1, is_drift=False, first_at=at, counted_at=at)
-    counts = at - old.counted_at >= APART
+    counts = is_apart(old, at)
     passes = old.passes + counts
     quiet = 1 if touched else old.quiet + counts
     return Suspect(

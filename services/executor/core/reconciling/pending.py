@@ -2,8 +2,8 @@
 
 Entry points: `renamed`, `settled`.
 1. Exercise, assignment and expiry move positions and cash at once, their activities come the next day. So contracts
-   that are gone are explained when shares and cash moved exactly as the strike says, or when nothing moved and the
-   contract is past its last day.
+   that are gone are explained when shares and cash moved exactly as the strikes say; those that nothing moved for,
+   when the session of their last day is over too. What leaves cash unexplained explains nothing: it may be a sale.
 2. Of one underlying the calls with the lowest strikes and the puts with the highest are the ones in the money.
 3. A contract is adjusted when it is gone and another took its place: the same day and right, and either a digit behind
    its root and as many contracts, or strike × contracts the same.
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import product
+from itertools import accumulate, product
 
 from kernel.domain.calendar import market_day
 from kernel.domain.clock import MARKET_ZONE
@@ -22,10 +22,11 @@ from kernel.domain.ids import derive_id
 from kernel.domain.money import CONTRACT_MULTIPLIER
 from kernel.domain.options import OptionSymbol, Right
 from services.executor.core.reconciling.activities import Kind, option_of
-from services.executor.core.reconciling.books import Difference, Event
+from services.executor.core.reconciling.books import Difference, Event, cash_agrees
 
-#: The earliest close there is (half days): from then on a contract on its last day may be gone.
-_EARLIEST_CLOSE = time(13)
+#: The latest close there is: until then a contract that is gone on its last day may have been sold. On half days what
+#: expires stands unexplained for three hours, in which nothing trades.
+_LATEST_CLOSE = time(16)
 _SATURDAY = 5
 _NO_CASH = Decimal(0)
 #: Ways to split the gone contracts into exercised and expired that are tried at most.
@@ -82,18 +83,23 @@ def renamed(account_id: str, positions: Mapping[str, Difference], now: datetime)
 def settled(
     account_id: str, positions: Mapping[str, Difference], cash_usd: Decimal, now: datetime
 ) -> list[Event]:
-    """Return the events of contracts exercised, assigned or expired; `cash_usd` is what the venue has more."""
+    """Return the events of contracts exercised, assigned or expired; `cash_usd` is what the venue has more.
+
+    None where the cash that is left does not agree.
+    """
     by_root: dict[str, list[_Gone]] = {}
     for gone in _gone(positions):
         by_root.setdefault(gone.option.root, []).append(gone)
     choices = []
     for root, contracts in sorted(by_root.items()):
         shares = positions[root].amount if root in positions else Decimal(0)
-        ways = [way for way in _ways(contracts) if _is_possible(way, shares, now)]
-        if ways:
-            choices.append(ways)
-    writer = _Writer(account_id, now)
-    return [event for way in _nearest(choices, cash_usd) for event in _events(writer, way)]
+        possible = [way for way in _ways(contracts, shares) if _is_possible(way, now)]
+        if possible:
+            choices.append(possible)
+    ways, writer = _nearest(choices, cash_usd), _Writer(account_id, now)
+    if not cash_agrees(cash_usd, _cash_usd(ways)):
+        return []
+    return [event for way in ways for event in _events(writer, way)]
 
 
 def _gone(positions: Mapping[str, Difference]) -> Iterable[_Gone]:
@@ -103,21 +109,28 @@ def _gone(positions: Mapping[str, Difference]) -> Iterable[_Gone]:
             yield _Gone(symbol, option, held - left, f"{held.normalize():f}>{left.normalize():f}")
 
 
-def _ways(contracts: Sequence[_Gone]) -> Iterable[_Way]:
+def _ways(contracts: Sequence[_Gone], shares: Decimal) -> Iterable[_Way]:
+    """Return the ways that bring so many shares."""
     calls = sorted((c for c in contracts if c.option.right is Right.CALL), key=lambda c: c.option.strike)
     puts = sorted((c for c in contracts if c.option.right is Right.PUT), key=lambda c: -c.option.strike)
-    for n, m in product(range(len(calls) + 1), range(len(puts) + 1)):
-        yield _Way((*calls[:n], *puts[:m]), (*calls[n:], *puts[m:]))
+    of_calls, of_puts = _shares(calls), _shares(puts)
+    for n, m in product(range(len(of_calls)), range(len(of_puts))):
+        if of_calls[n] + of_puts[m] == shares:
+            yield _Way((*calls[:n], *puts[:m]), (*calls[n:], *puts[m:]))
 
 
-def _is_possible(way: _Way, shares: Decimal, now: datetime) -> bool:
-    moved = sum((gone.shares for gone in way.exercised), Decimal(0))
-    return moved == shares and all(_is_past(gone.option.expiration, now) for gone in way.expired)
+def _shares(contracts: Sequence[_Gone]) -> list[Decimal]:
+    """Return the shares that the first none, one, two, … of the contracts bring."""
+    return list(accumulate((gone.shares for gone in contracts), initial=Decimal(0)))
+
+
+def _is_possible(way: _Way, now: datetime) -> bool:
+    return all(_is_past(gone.option.expiration, now) for gone in way.expired)
 
 
 def _is_past(expiration: date, now: datetime) -> bool:
     last_day = expiration - timedelta(days=1) if expiration.weekday() == _SATURDAY else expiration
-    return now >= datetime.combine(last_day, _EARLIEST_CLOSE, MARKET_ZONE)
+    return now >= datetime.combine(last_day, _LATEST_CLOSE, MARKET_ZONE)
 
 
 def _nearest(choices: Sequence[Sequence[_Way]], cash_usd: Decimal) -> tuple[_Way, ...]:
@@ -127,8 +140,11 @@ def _nearest(choices: Sequence[Sequence[_Way]], cash_usd: Decimal) -> tuple[_Way
 
 
 def _left(ways: Sequence[_Way], cash_usd: Decimal) -> tuple[Decimal, int]:
-    explained = sum((way.cash_usd for way in ways), Decimal(0))
-    return abs(cash_usd - explained), sum(len(way.exercised) for way in ways)
+    return abs(cash_usd - _cash_usd(ways)), sum(len(way.exercised) for way in ways)
+
+
+def _cash_usd(ways: Iterable[_Way]) -> Decimal:
+    return sum((way.cash_usd for way in ways), Decimal(0))
 
 
 def _events(writer: "_Writer", way: _Way) -> Iterable[Event]:

@@ -1,6 +1,15 @@
-"""A difference in one line for a person."""
+"""A difference in one line for a person, and a word by which he says which ones he has read."""
 
+from collections.abc import Iterable
+
+from kernel.domain.ids import derive_id
 from services.executor.core.reconciling.books import CASH, Difference, event_key, order_key, position_key
+
+
+def word_of(account_id: str, differences: Iterable[Difference]) -> str | None:
+    """Return a word that stands for these differences with these figures and no others; None where there are none."""
+    lines = sorted(f"{d.key} {d.expected.normalize():f} {d.found.normalize():f}" for d in differences)
+    return derive_id("\n".join((account_id, *lines)), "drift")[:8] if lines else None
 
 
 def told(difference: Difference) -> str:

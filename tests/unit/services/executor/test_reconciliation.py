@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+import pytest
 
 from kernel.domain.errors import VenueUnavailable
 from kernel.testing.clock import FixedClock
 from services.executor.core.reconciling.activities import Activity, Kind
-from services.executor.core.reconciling.books import Baseline, LedgerView, Outcome, OwnOrder
+from services.executor.core.reconciling.books import Baseline, Event, LedgerView, Outcome, OwnOrder
 from services.executor.core.reconciling.found import ForeignOrder, Swept
 from services.executor.ports import BookReading, PassRecord
 from services.executor.reconciliation import Reconciler, StreamWatch
@@ -29,6 +31,7 @@ class FakeStatement:
     orders: dict[str, ForeignOrder] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     failures: int = 0
+    breaks_at: str | None = None
 
     async def fills(self, after: datetime) -> Sequence[Activity]:
         self.asked.append(f"fills after {after:%H:%M:%S}")
@@ -50,17 +53,25 @@ class FakeStatement:
 
     async def order(self, venue_order_id: str) -> ForeignOrder | None:
         self.asked.append(venue_order_id)
+        if venue_order_id == self.breaks_at:
+            self.breaks_at = None
+            raise VenueUnavailable("the venue did not answer")
         return self.orders.get(venue_order_id)
 
 
 @dataclass
 class FakeBooks:
-    """Books that keep what passes wrote. `sent` are the ids of orders of ours, `shown` those with a venue's id."""
+    """Books that keep what passes wrote. `sent` are the ids of orders of ours, `shown` those with a venue's id.
+
+    `filled` is what the ledger counts of each order, and `stepped_at` when it last changed (machine time).
+    """
 
     ledger: LedgerView = field(default_factory=a_ledger)
     sent: set[str] = field(default_factory=set)
     shown: dict[str, str] = field(default_factory=dict)
     filled: dict[str, int] = field(default_factory=dict)
+    stepped_at: dict[str, datetime] = field(default_factory=dict)
+    pass_at: datetime = READ_AT
     strangers: set[str] = field(default_factory=set)
     kept: list[Outcome] = field(default_factory=list)
     adopted: list[ForeignOrder] = field(default_factory=list)
@@ -78,7 +89,7 @@ class FakeBooks:
 
     async def read(self, account_id: str) -> BookReading:
         del account_id
-        return BookReading(self.ledger, version=1, fills_since=NOW, pass_at=READ_AT)
+        return BookReading(self.ledger, version=1, fills_since=NOW, pass_at=self.pass_at)
 
     async def unknown(self, account_id: str, event_ids: Collection[str]) -> set[str]:
         del account_id
@@ -95,21 +106,29 @@ class FakeBooks:
         return self.strangers & set(venue_order_ids)
 
     async def filled_since(self, account_id: str, since: datetime) -> Mapping[str, OwnOrder]:
-        del account_id, since
-        return {}
+        del account_id
+        return {i: self._own(i) for i, at in self.stepped_at.items() if at >= since}
 
     async def own(self, account_id: str, client_order_ids: Collection[str]) -> Mapping[str, OwnOrder]:
         del account_id
-        return {
-            i: OwnOrder(
-                client_order_id=i, ledger_contracts=Decimal(self.filled.get(i, 0)), taken_contracts=Decimal(0)
-            )
-            for i in client_order_ids
-        }
+        return {i: self._own(i) for i in client_order_ids}
+
+    def _own(self, name: str) -> OwnOrder:
+        fills = [e for o in self.kept for e in o.events if e.kind is Kind.FILL and e.client_order_id == name]
+        return OwnOrder(
+            client_order_id=name,
+            ledger_contracts=Decimal(self.filled.get(name, 0)),
+            taken_contracts=sum((abs(fill.quantity) for fill in fills), Decimal(0)),
+        )
 
     async def quantities(self, account_id: str) -> Mapping[str, Decimal]:
         del account_id
         return {}
+
+    async def adopt(self, account_id: str, order: ForeignOrder, found: Event) -> None:
+        del account_id
+        assert not found.quantity
+        self.strangers.add(order.venue_order_id)
 
     async def begin(self, baseline: Baseline, held: Mapping[str, Decimal], record: PassRecord) -> bool:
         del held, record
@@ -144,6 +163,18 @@ class Desk:
             account_id=lambda: "PA1",
             reconcile_s=reconcile_s,
         )
+
+    async def passes_later(
+        self, seconds: int, positions: Mapping[str, int] | None = None, cash_usd: str = "1000"
+    ) -> Outcome:
+        """A pass so long after the first; the books then hold the given, and the pass's suspects."""
+        now = READ_AT + timedelta(seconds=seconds)
+        self.books.ledger = replace(self.books.ledger, read_at=now)
+        outcome = await self.reconciler().compare(1)
+        assert outcome is not None
+        self.books.ledger = replace(a_ledger(positions, cash_usd, after=outcome), read_at=now)
+        self.books.pass_at = now
+        return outcome
 
     async def sweep(self) -> Swept:
         return Swept()
@@ -207,6 +238,26 @@ async def test_a_stranger_is_looked_up_once() -> None:
     assert "venue-order-1" not in desk.statement.asked
 
 
+async def test_strangers_found_by_a_pass_that_was_cut_short_are_not_looked_up_again() -> None:
+    desk = Desk()
+    names = [f"venue-order-{n}" for n in range(5)]
+    desk.statement.listed = [
+        replace(unnamed(a_fill(1, name=name)), venue_order_id=name, kind=Kind.FILL) for name in names
+    ]
+    desk.statement.held, desk.statement.cash = {CALL: 5}, "-250"
+    desk.statement.orders = {name: replace(an_order(name), venue_order_id=name) for name in names}
+    desk.statement.breaks_at = "venue-order-3"
+    with pytest.raises(VenueUnavailable):
+        await desk.reconciler().compare(1)
+    desk.statement.asked.clear()
+
+    outcome = await desk.reconciler().compare(1)
+
+    assert outcome is not None
+    assert outcome.is_clean
+    assert [line for line in desk.statement.asked if line in names] == names[3:]
+
+
 async def test_an_order_the_ledger_is_behind_with_is_looked_up_before_it_is_judged() -> None:
     desk = Desk()
     desk.statement.listed = [unnamed(a_fill(2, ours="order-1"))]
@@ -219,6 +270,34 @@ async def test_an_order_the_ledger_is_behind_with_is_looked_up_before_it_is_judg
     assert desk.followed == ["order-1"]
     assert outcome is not None
     assert outcome.is_clean
+
+
+async def test_an_order_the_ledger_stays_behind_with_is_drift_and_looked_up_in_every_pass() -> None:
+    """Its fill was taken in the first pass, so that later ones list nothing new of it."""
+    desk = Desk()
+    desk.statement.listed = [unnamed(a_fill(2, ours="order-1"))]
+    desk.statement.held, desk.statement.cash = {CALL: 2}, "500"
+    desk.books.shown = {"venue-order-1": "order-1"}
+
+    outcomes = [await desk.passes_later(seconds, {CALL: 2}, "500") for seconds in (0, 2, 12, 22)]
+
+    assert [[s.is_drift for s in outcome.suspects] for outcome in outcomes] == [
+        [False],
+        [True],
+        [True],
+        [True],
+    ]
+    assert desk.followed == ["order-1"] * 4
+    desk.on_follow = lambda name: desk.books.filled.update({name: 2})
+    assert (await desk.passes_later(32, {CALL: 2}, "500")).is_clean
+
+
+async def test_an_order_the_ledger_stays_ahead_with_is_drift_long_after_its_last_step() -> None:
+    desk = Desk()
+    desk.books.filled = {"order-1": 2}
+    desk.books.stepped_at = {"order-1": READ_AT - timedelta(seconds=1)}
+    outcomes = [await desk.passes_later(seconds) for seconds in (0, 2, 22, 42, 62)]
+    assert [[s.is_drift for s in outcome.suspects] for outcome in outcomes] == [[False], *[[True]] * 4]
 
 
 async def test_figures_read_before_a_fill_of_the_second_listing_agree() -> None:
@@ -271,6 +350,26 @@ async def test_a_pass_runs_at_once_at_every_connect_and_after_a_failure() -> Non
         await until(lambda: not desk.books.beats[-1])
         desk.updates.connect()
         await until(lambda: len(desk.books.kept) == 3)
+    finally:
+        for task in (running, listening):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def test_a_stream_that_fell_and_came_up_between_two_heartbeats_is_told_and_compared() -> None:
+    desk = Desk()
+    listening = asyncio.create_task(desk.stream.listen(lambda _id: None, lambda: None, lambda: None))
+    running = asyncio.create_task(desk.reconciler().run())
+    try:
+        await until(lambda: len(desk.books.kept) == 1)
+        desk.updates.connect()
+        await until(lambda: len(desk.books.kept) == 2)
+        beats = len(desk.books.beats)
+        desk.updates.disconnect()
+        desk.updates.connect()
+        await until(lambda: len(desk.books.kept) == 3)
+        assert desk.books.beats[beats:][:2] == [False, True]
     finally:
         for task in (running, listening):
             task.cancel()
