@@ -133,6 +133,18 @@ async def test_the_venues_refusals_are_counted_until_it_takes_an_order(orders: P
     assert (await book_of(orders, OTHER)).rejected_at == ()
 
 
+async def test_what_happens_to_an_older_order_does_not_end_a_row_of_refusals(orders: PostgresOrders) -> None:
+    await begin(orders)
+    await acknowledge(orders)
+    ticket = a_ticket("refused", legs=(LEG,))
+    await begin(orders, ticket)
+    await known(orders, ticket, lambda order: STEPS.refuse(order, REFUSED, NOW))
+
+    await fill(orders, 1)
+
+    assert len((await book_of(orders, OTHER)).rejected_at) == 1
+
+
 async def test_the_highest_equity_is_kept(orders: PostgresOrders) -> None:
     step = replace(STEPS.begin(TICKET, FACTS, None), equity_high_usd=Decimal("1234.56"))
     await orders.begin(TICKET, await as_of(orders), lambda _book: step)

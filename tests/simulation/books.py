@@ -72,7 +72,8 @@ def _live(order: Order, rows: list[LedgerRow], since: datetime) -> LiveOrder | N
 
 def _rejects(tables: Tables) -> tuple[datetime, ...]:
     rows = [row for rows in tables.ledger.values() for row in rows]
-    taken = max((r.at for r in rows if r.step.order.status in _AT_VENUE), default=None)
+    shown = [[r.at for r in rows if r.step.order.status in _AT_VENUE] for rows in tables.ledger.values()]
+    taken = max((min(times) for times in shown if times), default=None)
     refused = [r.at for r in rows if r.step.code is RejectionCode.VENUE_REJECTED]
     newest = sorted(refused, reverse=True)[:_MOST_REJECTS]
     return tuple(at for at in newest if taken is None or at >= taken)

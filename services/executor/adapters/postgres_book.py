@@ -164,6 +164,7 @@ _SUMS = """
         (SELECT equity_usd FROM dispatch_equity_highs WHERE account_id = %(account_id)s),
         (SELECT seen_at FROM dispatch_equity_highs WHERE account_id = %(account_id)s)
 """
+# Until an order is taken for the first time: what follows it (fills, steps of its walk) says nothing of new ones.
 _REJECTS = """
     SELECT r.simulated_ts
     FROM (
@@ -174,6 +175,11 @@ _REJECTS = """
         SELECT 1 FROM dispatch_executions s
         WHERE s.simulated_ts > r.simulated_ts AND s.account_id = %(account_id)s
             AND s.status IN ('ACKNOWLEDGED', 'PARTIALLY_FILLED', 'FILLED')
+            AND NOT EXISTS (
+                SELECT 1 FROM dispatch_executions b
+                WHERE b.client_order_id = s.client_order_id AND b.sequence < s.sequence
+                    AND b.status IN ('ACKNOWLEDGED', 'PARTIALLY_FILLED', 'FILLED')
+            )
     )
     ORDER BY r.simulated_ts DESC
 """

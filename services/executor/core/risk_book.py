@@ -49,7 +49,7 @@ class RiskBook:
 
     `day_premium_usd`: what today's orders have cost or may still cost. `begun_last_minute`: tickets that were taken up,
     refused ones too, and deliveries of a ticket to a worker that was done with it. `rejected_at`: the venue's refusals since it last
-    took an order, newest first, at most 100. `same_order_at`: market time of the last order sent on the ticket's
+    took a new order, newest first, at most 100. `same_order_at`: market time of the last order sent on the ticket's
     contract and side. `equity_high_usd`, `equity_high_at`: the highest equity a decision has seen, and when.
     `switch`: as it stands now; None where nobody knows, which lets nothing pass.
     """
