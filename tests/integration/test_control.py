@@ -521,4 +521,4 @@ def test_a_database_that_is_away_is_one_line(
     code, out, err = type_in(monkeypatch, capsys, nowhere, "halt", "--reason", "a drill")
 
     assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert err.startswith("dispatch: the database did not answer")
+    assert err.startswith("dispatch: not known whether it was done, ask again: the database did not answer")
