@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from services.executor.adapters.wire_guard import WireGuard
 from tests.fakes.orders_contract import OrdersContract
 from tests.simulation.database import ModelDatabase
 from tests.simulation.desk import ModelOrders
@@ -21,7 +22,7 @@ def test_the_model_keeps_the_promises_of_the_port(scenario: str, seed: int) -> N
     loop, tables = SimulatedLoop(random.Random(seed)), Tables()
     database = ModelDatabase(loop, Link(loop, random.Random(seed), Weather(), 6.0, "the database"))
     desks = {
-        name: ModelOrders(database, tables, lambda: None, lambda _what, _detail: None)
+        name: ModelOrders(database, tables, lambda: None, lambda _what, _detail: None, WireGuard())
         for name in ("orders", "rival")
     }
     play = getattr(OrdersContract(), scenario)
