@@ -14,12 +14,13 @@ from aiokafka.errors import (
 )
 
 from kernel.contracts.codec import Codec
-from kernel.contracts.topics import SIGNALS
+from kernel.contracts.topics import EVIDENCE, SIGNALS
 from kernel.domain.errors import InvariantBroken, UnprocessableError
 from kernel.stream import producer as producing
 from kernel.stream.producer import KafkaPublisher, LogUnavailable
 from kernel.stream.stage import Emission
 from kernel.testing.builders import a_signal
+from tests.contracts.samples import an_evidence
 from tests.fakes.revisions import changed, exported, own_store, values, with_field, written
 from tests.fakes.waiting import eventually
 
@@ -32,6 +33,7 @@ class FailingProducer:
         self.start_error: Exception | None = None
         self.stopped = False
         self.values: list[bytes] = []
+        self.topics: list[str] = []
 
     async def start(self) -> None:
         if self.start_error is not None:
@@ -40,7 +42,8 @@ class FailingProducer:
     async def stop(self) -> None:
         self.stopped = True
 
-    async def send(self, _topic: str, value: bytes, **__: Any) -> Any:
+    async def send(self, topic: str, value: bytes, **__: Any) -> Any:
+        self.topics.append(topic)
         self.values.append(value)
 
         async def answer() -> None:
@@ -67,6 +70,19 @@ async def test_a_broker_that_is_away_is_tried_again() -> None:
     producer.error = KafkaConnectionError("away")
     with pytest.raises(LogUnavailable):
         await write(publisher)
+
+
+async def test_nothing_is_sent_before_its_evidence_is_acknowledged() -> None:
+    publisher, producer, _ = a_publisher()
+    emissions: list[Emission] = [Emission(SIGNALS, a_signal()), Emission(EVIDENCE, an_evidence())]
+    producer.error = KafkaConnectionError("away")
+    with pytest.raises(LogUnavailable):
+        await publisher.publish(emissions)
+    assert producer.topics == ["test.evidence"]
+
+    producer.error = None
+    await publisher.publish(emissions)
+    assert producer.topics[1:] == ["test.evidence", "test.signals"]
 
 
 async def test_a_record_the_broker_calls_too_large_is_never_tried_again() -> None:
