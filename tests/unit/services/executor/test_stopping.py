@@ -122,8 +122,8 @@ async def test_what_the_venue_does_not_take_is_asked_for_again_and_holds_up_nobo
     assert desk.status(first) is S.CANCELED
 
 
-async def test_an_order_that_stays_is_not_asked_for_at_every_look(desk: Desk) -> None:
-    order = desk.place("one")
+def cancelled_in_vain(desk: Desk) -> list[str]:
+    """Halt with cancellation at a venue that cancels nothing; returns what it will have been asked to cancel."""
     asked: list[str] = []
 
     async def deaf(venue_order_id: str) -> None:
@@ -131,6 +131,12 @@ async def test_an_order_that_stays_is_not_asked_for_at_every_look(desk: Desk) ->
 
     desk.broker.cancel = deaf  # type: ignore[method-assign]
     desk.switch.set(ControlState.HALTED, cancel_orders=True)
+    return asked
+
+
+async def test_an_order_that_stays_is_not_asked_for_at_every_look(desk: Desk) -> None:
+    order = desk.place("one")
+    asked = cancelled_in_vain(desk)
 
     for _ in range(30):
         await desk.stopper.look()
@@ -147,13 +153,7 @@ async def test_a_walked_order_that_stays_is_not_asked_for_at_every_look_either(d
     assert isinstance(await desk.broker.replace(first.venue_order_id, request), Accepted)
     desk.orders.orders[order.client_order_id] = order
     await desk.follow(request.client_order_id)
-    asked: list[str] = []
-
-    async def deaf(venue_order_id: str) -> None:
-        asked.append(venue_order_id)
-
-    desk.broker.cancel = deaf  # type: ignore[method-assign]
-    desk.switch.set(ControlState.HALTED, cancel_orders=True)
+    asked = cancelled_in_vain(desk)
 
     for _ in range(30):
         await desk.stopper.look()
