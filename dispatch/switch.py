@@ -1,7 +1,8 @@
 """The operator's hand on the switch: changed, announced, waited for, and told.
 
 1. The change is committed before anything is waited for: whatever happens to this command then, trading is stopped.
-2. Nothing here talks to the venue. Orders are cancelled by the executor, whose ledger follows them.
+2. Only what a person was shown is lifted: a halt that was committed while he looked stays.
+3. Nothing here talks to the venue. Orders are cancelled by the executor, whose ledger follows them.
 """
 
 import asyncio
@@ -25,12 +26,16 @@ from kernel.adapters.control import (
 from kernel.adapters.postgres import Database
 from kernel.contracts.origin import Origin
 from kernel.domain.control import ControlState, Switch, resumed, tightened
-from kernel.domain.errors import DatabaseUnavailable
+from kernel.domain.errors import DatabaseUnavailable, TradingError
 from kernel.runtime.settings import ServiceSettings
 
 #: Cancelling takes the executor's listener about a second; some more for a slow venue and many orders.
 _CANCEL_PATIENCE_S = 20.0
 _LOOK_EVERY_S = 0.2
+
+
+class SwitchMoved(TradingError):
+    """What a person wanted to lift is not what stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +96,16 @@ async def stop_trading(
     return Done(switch=switch, asked=stop.state, changed=changed, drained=all_in, left=left)
 
 
-async def resume_trading(url: str, settings: ServiceSettings, reason: str, by: str) -> Done:
-    """Let everything through again; raises DatabaseUnavailable."""
+async def resume_trading(url: str, settings: ServiceSettings, shown: Switch, reason: str, by: str) -> Done:
+    """Let everything through again, if what stands is what was `shown`.
+
+    Raises SwitchMoved if it is not, which leaves it as it is; DatabaseUnavailable.
+    """
 
     def change(standing: Switch, now: datetime) -> Switch:
+        # A row that is missing is written, as what its absence means, before it is changed.
+        if standing.version != max(shown.version, 1) and not standing.active:
+            raise SwitchMoved(f"it has changed since it was read; it stands so now: {headline(standing)}")
         return resumed(standing, reason=reason, by=by, now=now)
 
     async with _database(url) as database:

@@ -14,9 +14,12 @@ from dispatch.stack.errors import StackError
 from dispatch.switch import (
     Done,
     Stop,
+    SwitchMoved,
     document,
+    headline,
     named_user,
     resume_trading,
+    standing_switch,
     stop_trading,
     told,
 )
@@ -44,11 +47,18 @@ def reduce(reason: Reason, cancel_orders: Cancel = False, as_json: AsJson = Fals
 
 
 def resume(reason: Reason, as_json: AsJson = False) -> None:
-    """Let all orders through again; the breakers begin to count anew."""
+    """Let all orders through again; the breakers begin to count anew.
+
+    On a terminal you are shown what stands, and asked. What changed meanwhile is not lifted.
+    """
     why = _said(reason)
     with _nothing_done("nothing was resumed"):
         url, settings = database_here()
-        done = asyncio.run(resume_trading(url, settings, why, named_user()))
+        standing = asyncio.run(standing_switch(url))
+        if not standing.active and sys.stdin.isatty():
+            err.print(headline(standing), markup=False)
+            typer.confirm("lift it?", abort=True, err=True)
+        done = asyncio.run(resume_trading(url, settings, standing, why, named_user()))
     _tell(done, as_json)
 
 
@@ -67,8 +77,8 @@ def _nothing_done(said: str) -> Iterator[None]:
     """Begin an error's one line with what it means for trading."""
     try:
         yield
-    except StackError as e:
-        raise StackError(f"{said}: {e}") from e
+    except (StackError, SwitchMoved) as e:
+        raise type(e)(f"{said}: {e}") from e
     except DatabaseUnavailable as e:
         raise DatabaseUnavailable(f"not known whether it was done, ask again: {e}") from e
 

@@ -5,12 +5,13 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from io import StringIO
 from typing import Any
 
 import pytest
 
 from dispatch import cli
-from dispatch.switch import Done, Stop, resume_trading, standing_switch, stop_trading, told
+from dispatch.switch import Done, Stop, SwitchMoved, resume_trading, standing_switch, stop_trading, told
 from kernel.adapters import postgres
 from kernel.adapters.alpaca import AlpacaGateway
 from kernel.adapters.control import HoldingTimes, change_switch, drained, held, holding_times, read_switch
@@ -89,7 +90,7 @@ async def test_trading_is_active_until_somebody_stops_it(database: Database, dat
 async def test_a_change_its_history_and_its_message_are_one(database: Database, database_url: str) -> None:
     await halt(database_url, S.REDUCING, "odd quotes")
     await halt(database_url, reason="worse", cancel=True)
-    await resume_trading(database_url, SETTINGS, "mended", "bob")
+    await resume_trading(database_url, SETTINGS, await standing_switch(database_url), "mended", "bob")
 
     history = await rows(
         database,
@@ -190,9 +191,22 @@ async def test_a_switch_that_is_gone_lets_nothing_through_until_a_person_resumes
         await connection.execute("DELETE FROM dispatch_control")
     assert (await standing_switch(database_url)).state is S.HALTED
 
-    await resume_trading(database_url, SETTINGS, "mended", "bob")
+    await resume_trading(database_url, SETTINGS, await standing_switch(database_url), "mended", "bob")
 
     assert (await standing_switch(database_url)).active
+
+
+async def test_only_what_was_shown_is_lifted(database: Database, database_url: str) -> None:
+    await halt(database_url, S.REDUCING, "odd quotes")
+    shown = await standing_switch(database_url)
+    await halt(database_url, reason="worse")
+
+    with pytest.raises(SwitchMoved, match=r"HALTED .* worse"):
+        await resume_trading(database_url, SETTINGS, shown, "mended", "bob")
+
+    switch = await standing_switch(database_url)
+    assert (switch.state, switch.reason) == (S.HALTED, "worse")
+    assert [m.state for m in await announced(database)] == [S.REDUCING, S.HALTED]
 
 
 # Breakers
@@ -397,7 +411,7 @@ async def test_orders_flow_again_after_a_resume(database: Database, database_url
     async with a_worker(database_url, venue) as worker:
         await halt(database_url)
         assert isinstance(await worker.send("first"), Stopped)
-        await resume_trading(database_url, SETTINGS, "mended", "bob")
+        await resume_trading(database_url, SETTINGS, await standing_switch(database_url), "mended", "bob")
         venue.say(200, an_order("second"))
         assert isinstance(await worker.send("second"), Accepted)
 
@@ -511,6 +525,28 @@ def test_the_commands_need_postgres_alone(
     )
     code, out, _ = dispatch("resume", "--reason", "over", "--json")
     assert (code, json.loads(out)["state"]) == (0, "ACTIVE")
+
+
+def test_on_a_terminal_a_person_sees_what_he_lifts(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def resume(answer: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        return type_in(monkeypatch, capsys, database_url, "resume", "--reason", "over")
+
+    migrate(database_url)
+    type_in(monkeypatch, capsys, database_url, "halt", "--reason", "a drill")
+
+    code, out, err = resume("n\n")
+    assert (code, out.strip()) == (1, "")
+    assert ": a drill" in err.splitlines()[0]
+    code, out, err = resume("y\n")
+    assert code == 0
+    assert "trading: ACTIVE" in out
 
 
 def test_a_database_that_is_away_is_one_line(

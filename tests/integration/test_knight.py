@@ -148,7 +148,9 @@ async def test_what_was_counted_before_a_resume_does_not_trip_it_again(
 ) -> None:
     for _ in range(MOST + 1):
         await knight.hear(long_lived())
-    await resume_trading(database_url, ServiceSettings.from_env({}), "mended", "ada")
+    await resume_trading(
+        database_url, ServiceSettings.from_env({}), await standing_switch(database_url), "mended", "ada"
+    )
 
     await knight.hear(long_lived())
 
