@@ -52,6 +52,7 @@ books = st.builds(
             occ_symbol=symbols,
             contracts=st.integers(1, 1000),
             price_ceiling=positive,
+            first_limit=positive,
             at_venue=st.booleans(),
         ),
         max_size=3,

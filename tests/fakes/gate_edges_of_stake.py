@@ -169,4 +169,14 @@ EDGES = [
         ("995.99", "996"),
         ("996.01",),
     ),
+    Edge(
+        C.BUYING_POWER_TOO_SMALL,
+        "headroom_of_walks_usd",
+        lambda usd: scene(
+            account=account_facts(options_buying_power_usd=D(2000)),
+            book=a_book(orders=resting(3000, held_usd=3000 - D(usd))),
+        ),
+        ("995.99", "996"),
+        ("996.01",),
+    ),
 ]

@@ -58,11 +58,19 @@ def on_other_contracts(count: int) -> tuple[Position, ...]:
     return tuple(Position(occ_symbol=f"SPY260612C{n:08d}", at_stake_usd=D(1)) for n in range(count))
 
 
-def resting(usd: Any, *, symbol: str = "SPY260612C00530000", at_venue: bool = True) -> tuple[LiveOrder, ...]:
-    """One order of ours on its way or at the venue that may cost `usd`."""
-    price = D(usd) / 100
+def resting(
+    usd: Any, *, symbol: str = "SPY260612C00530000", at_venue: bool = True, held_usd: Any = None
+) -> tuple[LiveOrder, ...]:
+    """One order of ours on its way or at the venue that may cost `usd`, of which the venue holds `held_usd` or all."""
     return (
-        LiveOrder(underlying="SPY", occ_symbol=symbol, contracts=1, price_ceiling=price, at_venue=at_venue),
+        LiveOrder(
+            underlying="SPY",
+            occ_symbol=symbol,
+            contracts=1,
+            price_ceiling=D(usd) / 100,
+            first_limit=D(usd if held_usd is None else held_usd) / 100,
+            at_venue=at_venue,
+        ),
     )
 
 

@@ -74,7 +74,9 @@ async def test_a_fill_written_before_the_venue_was_asked_is_the_venues_to_tell(
     between = await as_of(orders)
 
     assert [(o.contracts, o.at_venue) for o in (await book_of(orders, OTHER, before)).orders] == [(4, False)]
-    assert [(o.contracts, o.at_venue) for o in (await book_of(orders, OTHER, between)).orders] == [(1, True)]
+    (order,) = (await book_of(orders, OTHER, between)).orders
+    assert (order.contracts, order.at_venue, order.premium_usd) == (1, True, Decimal(251))
+    assert order.beyond_venue_usd == 100 * (order.price_ceiling - order.first_limit) > 0
 
     await fill(orders, 4)
 

@@ -44,9 +44,10 @@ at_stake = st.builds(
                     occ_symbol=symbol,
                     contracts=1,
                     price_ceiling=premium / 100,
+                    first_limit=premium * share / 1000,
                     at_venue=seen,
                 )
-                for symbol, premium, seen in premiums
+                for symbol, premium, share, seen in premiums
             ),
         ),
         positions=tuple(Position(occ_symbol=symbol, at_stake_usd=premium) for symbol, premium in held),
@@ -54,7 +55,7 @@ at_stake = st.builds(
     st.decimals(5_000, 60_000, places=2),
     st.decimals(300, 3_000, places=2),
     usd,
-    st.lists(st.tuples(symbols_held, usd.filter(bool), st.booleans()), max_size=2),
+    st.lists(st.tuples(symbols_held, usd.filter(bool), st.integers(1, 10), st.booleans()), max_size=2),
     st.lists(st.tuples(symbols_held, usd), max_size=2),
 )
 
@@ -76,7 +77,8 @@ def test_an_order_that_passes_costs_no_more_than_every_bound(seen: Facts, contra
     cost = contracts * ticket.price_ceiling * 100
     held = [(p.occ_symbol[:3], p.at_stake_usd) for p in seen.positions or ()]
     held += [(o.underlying, o.contracts * o.price_ceiling * 100) for o in seen.book.orders]
-    in_flight = sum(o.contracts * o.price_ceiling * 100 for o in seen.book.orders if not o.at_venue)
+    held_there = sum(o.contracts * o.first_limit * 100 for o in seen.book.orders if o.at_venue)
+    in_flight = sum(o.contracts * o.price_ceiling * 100 for o in seen.book.orders) - held_there
     assert cost <= min(gates.order_premium_usd_max, equity * gates.order_premium_pct_max / 100)
     assert cost + seen.book.day_premium_usd <= min(
         gates.day_premium_usd_max, equity * gates.day_premium_pct_max / 100

@@ -66,6 +66,7 @@ def _live(order: Order, rows: list[LedgerRow], since: datetime) -> LiveOrder | N
         occ_symbol=order.ticket.legs[0].occ_symbol,
         contracts=counted - filled,
         price_ceiling=order.ticket.price_ceiling,
+        first_limit=order.attempts[0].limit_price,
         at_venue=bool(seen) and seen[-1].status in _AT_VENUE,
     )
 

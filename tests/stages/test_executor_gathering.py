@@ -99,6 +99,7 @@ async def test_a_decision_is_taken_on_the_book_as_it_stands_under_the_lock(desk:
         occ_symbol="SPY260612C00530000",
         contracts=10,
         price_ceiling=Decimal("9.00"),
+        first_limit=Decimal("9.00"),
         at_venue=True,
     )
     desk.orders.book = a_book(orders=(order,))

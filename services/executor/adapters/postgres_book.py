@@ -113,12 +113,12 @@ async def _one(rows: Rows) -> tuple[Any, ...]:
 
 
 _LIVE_ORDERS = """
-    SELECT underlying, occ_symbol, counted - seen_filled AS contracts, price_ceiling, at_venue
+    SELECT underlying, occ_symbol, counted - seen_filled AS contracts, price_ceiling, first_limit, at_venue
     FROM (
         SELECT e.ticker AS underlying, e.occ_symbol, o.created_at, o.client_order_id,
             CASE WHEN o.status IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED') THEN o.filled_contracts
                  ELSE o.contracts END AS counted,
-            coalesce(o.price_ceiling, e.price) AS price_ceiling,
+            coalesce(o.price_ceiling, e.price) AS price_ceiling, e.price AS first_limit,
             coalesce(seen.filled, 0) AS seen_filled,
             coalesce(seen.at_venue, false) AS at_venue
         FROM (

@@ -117,9 +117,7 @@ def _read_readiness(document: Any) -> dict[str, Any]:
 def _book(facts: Facts) -> object:
     book = facts.book
     return book and {
-        "orders": [
-            [o.underlying, o.occ_symbol, o.contracts, str(o.price_ceiling), o.at_venue] for o in book.orders
-        ],
+        "orders": [_live_order(order) for order in book.orders],
         "day_premium_usd": str(book.day_premium_usd),
         "begun_last_minute": book.begun_last_minute,
         "rejected_at": [microseconds(at) for at in book.rejected_at],
@@ -134,16 +132,7 @@ def _read_book(document: Any) -> dict[str, Any]:
     return {
         "book": document
         and RiskBook(
-            orders=tuple(
-                LiveOrder(
-                    underlying=underlying,
-                    occ_symbol=symbol,
-                    contracts=contracts,
-                    price_ceiling=Decimal(ceiling),
-                    at_venue=at_venue,
-                )
-                for underlying, symbol, contracts, ceiling, at_venue in document["orders"]
-            ),
+            orders=tuple(_read_live_order(row) for row in document["orders"]),
             day_premium_usd=Decimal(document["day_premium_usd"]),
             begun_last_minute=document["begun_last_minute"],
             rejected_at=tuple(moment(at) for at in document["rejected_at"]),
@@ -153,6 +142,24 @@ def _read_book(document: Any) -> dict[str, Any]:
             switch=_read_switch(document["switch"]),
         )
     }
+
+
+def _live_order(order: LiveOrder) -> list[object]:
+    prices = str(order.price_ceiling), str(order.first_limit)
+    return [order.underlying, order.occ_symbol, order.contracts, prices[0], order.at_venue, prices[1]]
+
+
+def _read_live_order(row: list[Any]) -> LiveOrder:
+    """Read an order; one recorded without its limit was decided on as if the venue held all it could cost."""
+    underlying, symbol, contracts, ceiling, at_venue, *limit = row
+    return LiveOrder(
+        underlying=underlying,
+        occ_symbol=symbol,
+        contracts=contracts,
+        price_ceiling=Decimal(ceiling),
+        first_limit=Decimal(limit[0] if limit else ceiling),
+        at_venue=at_venue,
+    )
 
 
 def _switch(switch: Switch | None) -> object:

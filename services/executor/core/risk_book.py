@@ -28,19 +28,29 @@ class AsOf:
 class LiveOrder:
     """What of an order the venue's positions may not show: open contracts, and those filled since they were asked for.
 
-    `price_ceiling` is USD per share. `at_venue`: the venue held its money before it was asked for the account.
+    Prices are USD per share. `at_venue`: the venue held money for it before it was asked for the account, for each
+    contract the limit of its first attempt at least: a walk goes up from there, as far as the ceiling.
     """
 
     underlying: str
     occ_symbol: str
     contracts: int
     price_ceiling: Decimal
+    first_limit: Decimal
     at_venue: bool
 
     @property
     def premium_usd(self) -> Decimal:
         """What these contracts may cost."""
         return self.contracts * usd_per_contract(self.price_ceiling)
+
+    @property
+    def beyond_venue_usd(self) -> Decimal:
+        """What of it the account's buying power does not show yet: the headroom of its walk, or all of it."""
+        if not self.at_venue:
+            return self.premium_usd
+        beyond = self.premium_usd - self.contracts * usd_per_contract(self.first_limit)
+        return Decimal(0) if beyond.is_signed() and beyond.is_finite() else beyond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ def buying_power(ticket: Ticket, facts: Facts, _limits: Limits) -> No | None:
     power = None if facts.account is None else facts.account.options_buying_power_usd
     in_flight = None
     if facts.book is not None:
-        in_flight = sum((o.premium_usd for o in facts.book.orders if not o.at_venue), ZERO)
+        in_flight = sum((order.beyond_venue_usd for order in facts.book.orders), ZERO)
     left = None if power is None or in_flight is None else power - in_flight
     if positive(power) and within(cost_usd(ticket), left):
         return None

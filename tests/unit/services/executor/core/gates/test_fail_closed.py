@@ -25,6 +25,7 @@ def live(**values: Any) -> tuple[LiveOrder, ...]:
         "occ_symbol": "SPY260612C00530000",
         "contracts": 1,
         "price_ceiling": D(1),
+        "first_limit": D(1),
         "at_venue": False,
     }
     return (LiveOrder(**(defaults | values)),)
@@ -66,6 +67,10 @@ FACTS: dict[str, tuple[Callable[[Any], Facts], tuple[Any, ...]]] = {
     ),
     "price_ceiling of a live order": (
         lambda v: some_facts(book=a_book(orders=live(price_ceiling=v))),
+        NO_NUMBERS[:1] + NO_NUMBERS[2:],
+    ),
+    "first_limit": (
+        lambda v: some_facts(book=a_book(orders=live(first_limit=v, at_venue=True))),
         NO_NUMBERS[:1] + NO_NUMBERS[2:],
     ),
     "equity_high_usd": (
