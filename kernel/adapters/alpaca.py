@@ -41,6 +41,8 @@ _KEYS_REFUSED = frozenset({401, 403})
 #: Between two readings the monotonic clock runs on; half a minute bounds what drift can do.
 _CLOCK_REFRESH_S = 30.0
 _TOO_MANY_REQUESTS = 429
+#: The raw client's methods that change something at the venue.
+_WRITES = frozenset({"post", "put", "patch", "delete"})
 #: The venue counts minutes; so long it takes at most, where it does not say.
 _COUNTS_ANEW_S = 60.0
 #: The only 4xx that are no answer to the request itself.
@@ -89,7 +91,8 @@ def keys_checked() -> Iterator[None]:
 
 
 class AlpacaGateway:
-    """The clients of one process, sharing a small thread pool and one VenueClock.
+    """The clients of one process, sharing one VenueClock. What reads has `threads`, what changes something as many more:
+    a venue that is slow to tell must not keep an order or a cancellation from going out.
 
     `trading`, `options` and `stocks` are alpaca-py clients that return raw decoded JSON (`raw_data=True`), because the
     parsed models drop the daily bars of option snapshots. Call them through `call`, never directly. Use as an async
@@ -116,7 +119,7 @@ class AlpacaGateway:
         self._governor = governor or RateGovernor()
         self._heard = threading.local()
         self.trading = self._prepare(
-            TradingClient(*keys, paper=True, raw_data=True, url_override=base), threads, before_trading
+            TradingClient(*keys, paper=True, raw_data=True, url_override=base), 2 * threads, before_trading
         )
         self.options = self._prepare(
             OptionHistoricalDataClient(*keys, raw_data=True, url_override=data), threads
@@ -124,7 +127,8 @@ class AlpacaGateway:
         self.stocks = self._prepare(
             StockHistoricalDataClient(*keys, raw_data=True, url_override=data), threads
         )
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="alpaca")
+        self._readers = ThreadPoolExecutor(threads, thread_name_prefix="alpaca-reads")
+        self._writers = ThreadPoolExecutor(threads, thread_name_prefix="alpaca-writes")
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,9 +160,10 @@ class AlpacaGateway:
             await self._governor.admit(budget, urgency)
         heard: list[Told] = []
         work = partial(self._hearing, heard, partial(function, *args, **kwargs))
+        threads = self._writers if getattr(function, "__name__", "") in _WRITES else self._readers
         try:
             async with asyncio.timeout(within_s):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+                return await asyncio.get_running_loop().run_in_executor(threads, work)
         except APIError as e:
             raise _typed(e) from e
         except (requests.RequestException, ValueError) as e:  # ValueError: a body that is no JSON
@@ -195,7 +200,8 @@ class AlpacaGateway:
 
     def close(self) -> None:
         """Let the threads go; calls under way end by their own deadline."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._readers, self._writers):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     _has_header = False
 

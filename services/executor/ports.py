@@ -44,8 +44,11 @@ class Broker(Protocol):
         """Return the account's open orders, ours and others'; raises VenueUnavailable. May leave some out."""
         ...
 
-    async def cancel(self, venue_order_id: str) -> None:
-        """Ask for an order's end; whether it came only a look-up tells. Raises VenueUnavailable."""
+    async def cancel(self, venue_order_id: str) -> bool:
+        """Ask for an order's end; whether it came only a look-up tells. Raises VenueUnavailable.
+
+        Returns whether the venue took it: False if the order cannot be cancelled any more.
+        """
         ...
 
 

@@ -156,7 +156,7 @@ class _Recorded:
     async def open_orders(self) -> Sequence[VenueReport]:
         raise NotRecorded("a decision on a ticket does not look at other orders")
 
-    async def cancel(self, venue_order_id: str) -> None:
+    async def cancel(self, venue_order_id: str) -> bool:
         raise NotRecorded(f"order {venue_order_id} was not cancelled then")
 
     def _take(self, step: Step | None) -> NoReturn:

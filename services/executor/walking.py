@@ -261,8 +261,8 @@ class OrderWalker:
         """Return what the venue shows of an attempt, having cancelled it if it works and nobody else has."""
         report = await self._look_up(attempt)
         if report is not None and report.status not in ENDED and report.word != _CANCELLING:
-            await self._broker.cancel(report.venue_order_id)
-            self._cancelled.add(report.venue_order_id)
+            if await self._broker.cancel(report.venue_order_id):
+                self._cancelled.add(report.venue_order_id)
             report = await self._look_up(attempt, lambda report: report.status in ENDED)
         if report is None:
             raise VenueUnavailable("the venue does not show an order any more that it has shown")

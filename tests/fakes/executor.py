@@ -125,23 +125,26 @@ class FakeBroker:
         working = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
         return [r for r in [*self.orders.values(), *self.foreign] if r.status in working]
 
-    async def cancel(self, venue_order_id: str) -> None:
+    async def cancel(self, venue_order_id: str) -> bool:
         self.trap("before the cancellation")
         self.cancelled.append(venue_order_id)
         (order,) = [o for o in self.orders.values() if o.venue_order_id == venue_order_id]
         if self.fills_before_cancel:
             self.fill(order.client_order_id, self.fills_before_cancel)
-        if self.finds_before_cancelled and self.orders[order.client_order_id].status in WORKING:
+        if self.orders[order.client_order_id].status not in WORKING:
+            return False
+        if self.finds_before_cancelled:
             coming = [new for new, (old, _) in self._on_its_way.items() if old == order.client_order_id]
             target = coming[0] if coming else order.client_order_id
             self._put(self.orders[target], word="pending_cancel")
             self._cancelling.setdefault(target, self.finds_before_cancelled)
-        elif self.orders[order.client_order_id].status in WORKING:
-            self.end(order.client_order_id, OrderStatus.CANCELED)
-            for new_id, (old_id, _) in list(self._on_its_way.items()):
-                if old_id == order.client_order_id:
-                    del self._on_its_way[new_id]
-                    self.end(new_id, OrderStatus.CANCELED)
+            return True
+        self.end(order.client_order_id, OrderStatus.CANCELED)
+        for new_id, (old_id, _) in list(self._on_its_way.items()):
+            if old_id == order.client_order_id:
+                del self._on_its_way[new_id]
+                self.end(new_id, OrderStatus.CANCELED)
+        return True
 
     def fill(self, client_order_id: str, contracts: int, price: str = "2.50") -> VenueReport:
         """Fill an order up to `contracts` in all."""

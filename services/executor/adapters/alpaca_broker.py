@@ -98,7 +98,7 @@ class AlpacaBroker:
             after = datetime.fromisoformat(str(page[-1]["submitted_at"]))
         return list(reports.values())
 
-    async def cancel(self, venue_order_id: str) -> None:
+    async def cancel(self, venue_order_id: str) -> bool:
         """DELETE the order; that it cannot be cancelled any more is no failure."""
         try:
             await self._gateway.call(
@@ -107,6 +107,8 @@ class AlpacaBroker:
         except VenueRefused as e:
             if e.status not in (404, 422):
                 raise VenueUnavailable(str(e)) from e
+            return False
+        return True
 
     async def _ask_for(
         self, request: OrderRequest, send: Callable[..., Any], path: str, fields: Mapping[str, str]

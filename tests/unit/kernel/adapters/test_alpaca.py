@@ -3,6 +3,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from kernel.domain.errors import ConfigError, VenueUnavailable
 from kernel.runtime.clock import VenueClock
 from kernel.runtime.settings import ServiceSettings
 from tests.fakes.http import Script, scripted_server
+from tests.fakes.waiting import eventually
 
 OPENING = datetime(2026, 6, 5, 13, 30, tzinfo=UTC)
 
@@ -102,6 +104,22 @@ async def test_an_answer_has_the_figures_pythons_own_json_reads(
     answer = await gateway.call(gateway.trading.get, "/anything")
 
     assert repr(answer) == repr(json.loads(body))
+
+
+async def test_an_order_goes_out_while_every_reading_hangs(venue: Script, gateway: AlpacaGateway) -> None:
+    threads = gateway._readers._max_workers
+    for _ in range(threads + 2):
+        venue.say(200, {})
+    venue.speaks.clear()
+    ask = partial(gateway.call, urgency=None)
+    readings = [asyncio.create_task(ask(gateway.trading.get, "/clock")) for _ in range(threads + 1)]
+    await eventually(lambda: len(venue.asked) == threads)
+
+    order = asyncio.create_task(ask(gateway.trading.post, "/orders", {}))
+    await eventually(lambda: "POST" in {method for method, _, _ in venue.asked})
+
+    venue.speaks.set()
+    await asyncio.gather(order, *readings)
 
 
 async def test_a_body_that_is_no_json_is_an_outage(venue: Script, gateway: AlpacaGateway) -> None:

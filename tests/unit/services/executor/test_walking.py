@@ -579,6 +579,20 @@ async def test_what_ended_without_having_been_asked_to_is_not_sent_again(
     assert [r.code.value for r in desk.orders.rejections] == ["VENUE_REJECTED"] * (ending is S.REJECTED)
 
 
+async def test_what_was_cancelled_by_hand_just_before_we_could_is_not_sent_again(desk: Desk) -> None:
+    def by_hand(point: str) -> None:
+        if point == "before the cancellation":
+            desk.broker.end(desk.id(1), S.CANCELED)
+
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.trap = by_hand
+
+    order = await desk.at(10)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, 1, [])
+
+
 async def test_a_cancellation_by_a_worker_that_died_is_not_followed_by_a_new_attempt(desk: Desk) -> None:
     desk.broker.fill(desk.id(1), 1)
     await follow(desk, 1)

@@ -266,14 +266,15 @@ async def test_a_list_that_is_none_proves_nothing(venue: Script, broker: AlpacaB
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(204, b""), (422, b""), (404, {"code": 40410000, "message": "x"})]
+    ("status", "body", "taken"),
+    [(204, b"", True), (422, b"", False), (404, {"code": 40410000, "message": "x"}, False)],
 )
 async def test_a_cancel_that_comes_too_late_is_no_failure(
-    venue: Script, broker: AlpacaBroker, status: int, body: object
+    venue: Script, broker: AlpacaBroker, status: int, body: object, taken: bool
 ) -> None:
     venue.say(status, body)
 
-    await broker.cancel("v-1")
+    assert await broker.cancel("v-1") is taken
 
     assert venue.asked == [("DELETE", "/v2/orders/v-1", None)]
 
