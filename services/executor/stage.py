@@ -10,7 +10,9 @@
 5. The switch is asked by the order desk, with the request in hand: what it stops was not sent, and ends REJECTED;
    a request that was sent before is first looked for, and never repeated.
 6. `handle` returns only when the order is at the venue or has ended; a failure before that is retried by the shell
-   and resumes from the stored state.
+   and resumes from the stored state. The one exception: an id that the venue calls taken and does not show keeps its
+   order UNKNOWN, and its money reserved; once the ticket has expired the sweep alone goes on looking, so that the
+   underlying's other tickets, its exits among them, do not wait behind it.
 """
 
 from collections import OrderedDict
@@ -34,7 +36,7 @@ from services.executor.core.answers import (
     claims_duplicate,
 )
 from services.executor.core.facts import Facts
-from services.executor.core.gates import GATES, Gate, Limits, Refusal, check
+from services.executor.core.gates import GATES, Gate, Limits, Refusal, check, is_expired
 from services.executor.core.lookups import lookup_pauses_s, send_again_pause_s
 from services.executor.core.order_life import UNANSWERED, Order, is_first_request
 from services.executor.core.orders import request_of
@@ -70,6 +72,7 @@ class ExecutorStage:
         self._facts = facts
         self._pause = pause
         self._steps = steps
+        self._clock = clock
         self._write = OrderWriter(orders, steps, clock)
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._pauses_s = lookup_pauses_s(params.executor.lookup_attempts, params.executor.lookup_settle_s)
@@ -82,8 +85,10 @@ class ExecutorStage:
         while held.order.status in UNANSWERED:
             if held.written and held.order.status is OrderStatus.SENDING:
                 held = await self._send(held.order)
+            elif (found := await self._resolve(held.order)) is not None:
+                held = found
             else:
-                held = await self._resolve(held.order)
+                break
         self._remember(ticket.meta.id)
         return []
 
@@ -157,8 +162,8 @@ class ExecutorStage:
             return await self._write.report(order, report)
         return await self._write.refuse(held.order, refusal)
 
-    async def _resolve(self, order: Order) -> Held:
-        """Find out what became of a request that nobody saw answered."""
+    async def _resolve(self, order: Order) -> Held | None:
+        """Find out what became of a request that nobody saw answered; None: it is left to the sweep."""
         if order.status is OrderStatus.SENDING:
             return await self._write.doubt(order, "the request was left without an answer")
         report = await self._look_up(order)
@@ -166,9 +171,11 @@ class ExecutorStage:
             return await self._write.report(order, report)
         if order.current.id_claimed:
             # An order there must be. To close ours, at its expiry too, could leave it at the venue unseen.
-            raise VenueUnavailable(
-                "the venue says this client order id is taken, but does not show its order"
-            )
+            said = "the venue says this client order id is taken, but does not show its order"
+            if not is_expired(order.ticket, self._clock.now()):
+                raise VenueUnavailable(said)
+            _log.error(f"{said}: look for it there", client_order_id=order.client_order_id)
+            return None
         _log.warning("the order is not at the venue", client_order_id=order.client_order_id)
         return await self._send_again(order)
 

@@ -230,14 +230,18 @@ async def test_a_malformed_order_ends_refused_once_it_is_sure_not_to_be_there(de
     assert sum(desk.pause.waited_s) >= PARAMS.executor.lookup_settle_s
 
 
-async def test_an_id_the_venue_calls_taken_is_never_given_up_not_even_at_its_expiry(desk: Desk) -> None:
+async def test_an_id_the_venue_calls_taken_is_never_given_up_but_holds_nothing_up_after_its_expiry(
+    desk: Desk,
+) -> None:
     desk.broker.plan = deque([Outcome.CLAIM_DUPLICATE])
     desk.broker.hidden_finds[ORDER_ID] = 1_000
 
     for _ in range(2):
         with pytest.raises(VenueUnavailable, match="taken"):
             await desk.deliver()
-        desk.clock.set(TICKET.expires_at + timedelta(minutes=1))
+    desk.clock.set(TICKET.expires_at)
+    for _ in range(2):
+        await desk.deliver()
 
     assert desk.statuses == [S.SENDING, S.UNKNOWN]
     assert len(desk.broker.posts) == 1
