@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,12 +15,14 @@ from alpaca.trading.client import TradingClient
 from alpaca.trading.requests import LimitOrderRequest
 
 from kernel.adapters.postgres import Database
+from kernel.domain.options import Right
 from services.executor.adapters.postgres_drift import PostgresDrift
 from services.executor.adapters.postgres_readiness import PostgresReadiness
 from services.executor.core.readiness import READINESS_UNKNOWN, Readiness
 from services.executor.settings import ExecutorSettings
 from simulator.faults import Fault, FaultKind
 from simulator.server import VenueThread
+from simulator.venue.instruments import instrument_of
 from tests.fakes.executor_at_venue import CALL, quoted_venue, settings_at, ticket_for
 from tests.fakes.executor_process import Executor
 from tests.fakes.market import NEXT_FRIDAY, THIS_FRIDAY, FakeMarket, at_eastern, spy
@@ -210,24 +213,30 @@ async def test_a_foreign_order_is_written_down_and_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("strike", "kinds", "left"),
-    [(540, ["EXPIRY_PENDING"], {}), (500, ["EXERCISE_PENDING"] * 2, {"SPY": 100})],
-    ids=["worthless", "in the money"],
+    ("quantity", "contract", "kinds", "left"),
+    [
+        (1, (540, Right.CALL), ["EXPIRY_PENDING"], {}),
+        (1, (500, Right.CALL), ["EXERCISE_PENDING"] * 2, {"SPY": 100}),
+        (-1, (540, Right.PUT), ["ASSIGNMENT_PENDING"] * 2, {"SPY": 100}),
+    ],
+    ids=["worthless", "in the money", "assigned"],
 )
 async def test_an_expiry_is_explained_at_once_and_confirmed_the_next_day(  # noqa: PLR0917 - fixtures and cases
     executor: Executor,
     books: Books,
     person: TradingClient,
     venue: VenueThread,
-    strike: int,
+    quantity: int,
+    contract: tuple[int, Right],
     kinds: list[str],
     left: dict[str, int],
 ) -> None:
-    symbol = spy(strike, THIS_FRIDAY)
+    strike, right = contract
+    symbol = spy(strike, THIS_FRIDAY, right)
     async with executor.tracking():
         await books.clean_from_now_on()
-        trade(person, 1, symbol)
-        await eventually(lambda: held(venue, {symbol: 1}))
+        trade(person, quantity, symbol)
+        await eventually(lambda: held(venue, {symbol: quantity}))
         await books.clean_from_now_on()
         move_to(venue, "17:00", THIS_FRIDAY)
         await eventually(lambda: held(venue, left))
@@ -241,6 +250,29 @@ async def test_an_expiry_is_explained_at_once_and_confirmed_the_next_day(  # noq
     assert await books.positions() == left
     assert await books.rows("SELECT count(*) FROM dispatch_venue_events WHERE expects <> 0") == [(0,)]
     assert await books.drift() == []
+
+
+async def test_a_contract_adjusted_for_a_split_is_explained(
+    executor: Executor, books: Books, person: TradingClient, venue: VenueThread
+) -> None:
+    """Two for one: twice the contracts at half the strike, on the same morning and without an order."""
+    before, after = spy(520, NEXT_FRIDAY), spy(260, NEXT_FRIDAY)
+    async with executor.tracking():
+        await books.clean_from_now_on()
+        trade(person, 3, before)
+        await eventually(lambda: held(venue, {before: 3}))
+        await books.clean_from_now_on()
+        adjust(venue, before, after, 6)
+        await books.clean_from_now_on(passes=3)
+    assert await books.positions() == {after: 6}
+    assert (await books.kinds()).count("CONTRACT_ADJUSTED") == 2
+    assert await books.drift() == []
+
+
+def adjust(venue: VenueThread, before: str, after: str, contracts: int) -> None:
+    """Put another contract in the place of one held, as the clearing house does."""
+    positions = venue.desk.account.ledger.portfolio.positions
+    positions[after] = replace(positions.pop(before), instrument=instrument_of(after), qty=contracts)
 
 
 async def test_an_exercise_by_hand_is_explained_by_its_figures(
