@@ -1,7 +1,7 @@
 """Joins the executor to Alpaca, Postgres and Kafka."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from kernel.adapters.alpaca import AlpacaGateway, require_paper_host
@@ -29,16 +29,15 @@ from services.executor.adapters.postgres_outbox import OutboxRelay
 from services.executor.adapters.postgres_readiness import PostgresReadiness
 from services.executor.adapters.postgres_switch import PostgresSwitch
 from services.executor.adapters.wire_guard import WireGuard
-from services.executor.core.order_life import Order
 from services.executor.core.steps import Steps
-from services.executor.core.switching import refusal_by, tripped_by_traffic
+from services.executor.core.switching import tripped_by_traffic
 from services.executor.gathering import Gathering
-from services.executor.ports import Standing
 from services.executor.reconciliation import Reconciler, StreamWatch
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
 from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
+from services.executor.walk_conditions import WalkConditions
 from services.executor.walking import OrderWalker
 
 NAME = "executor"
@@ -77,11 +76,12 @@ def build(settings: ExecutorSettings) -> Process:
         sweep_s=settings.sweep_s,
     )
     sessions = AlpacaCalendars(gateway)
+    readiness = PostgresReadiness(database, lambda: account.account_id, settings.reconcile_s)
     gathering = Gathering(
         accounts=AlpacaAccounts(gateway),
         prices=AlpacaPrices(gateway, settings.option_feed, settings.stock_feed),
         sessions=sessions,
-        readiness=PostgresReadiness(database, lambda: account.account_id, settings.reconcile_s),
+        readiness=readiness,
         clock=clock,
         clock_skew_s=_skew(settings, clock),
         venue_url=lambda: gateway.trading_url,
@@ -91,11 +91,16 @@ def build(settings: ExecutorSettings) -> Process:
     walker = OrderWalker(
         broker=broker,
         orders=orders,
-        quotes=AlpacaQuotes(gateway, settings.option_feed),
+        conditions=WalkConditions(
+            switch=switch,
+            readiness=readiness,
+            sessions=sessions,
+            quotes=AlpacaQuotes(gateway, settings.option_feed),
+            clock=clock,
+            params=params,
+        ),
         clock=clock,
         pause=asyncio.sleep,
-        sessions=sessions,
-        may_walk=_may_walk(switch),
         params=params,
         steps=steps,
     )
@@ -153,13 +158,6 @@ def _skew(settings: ExecutorSettings, venue: VenueClock) -> Callable[[], float] 
         return (machine.now() - venue.now()).total_seconds()
 
     return ahead_s
-
-
-def _may_walk(switch: Standing) -> Callable[[Order], Awaitable[bool]]:
-    async def lets_through(order: Order) -> bool:
-        return refusal_by(await switch.read(), order.ticket.action) is None
-
-    return lets_through
 
 
 async def _all_of(*works: Task) -> None:

@@ -14,11 +14,12 @@ from kernel.contracts.origin import Origin
 from kernel.domain.errors import VenueUnavailable
 from kernel.testing.builders import NOW, a_ticket, an_idea
 from kernel.testing.clock import FixedClock
-from services.executor.core.order_life import WORKING, Order, advance, new_order
+from services.executor.core.order_life import WORKING, advance, new_order
 from services.executor.core.orders import OrderRequest, request_of
 from services.executor.core.steps import Steps
 from services.executor.core.venue_reports import VenueReport
 from services.executor.tracking import OrderTracker
+from services.executor.walk_conditions import WalkConditions
 from services.executor.walking import OrderWalker
 from tests.fakes.executor import (
     Crash,
@@ -26,9 +27,11 @@ from tests.fakes.executor import (
     FakeOrders,
     FakePause,
     FakeQuotes,
+    FakeSwitch,
     FakeTradeUpdates,
     Outcome,
 )
+from tests.fakes.executor_facts import FakeReadiness
 from tests.fakes.executor_sessions import FakeSessions
 from tests.fakes.params import PARAMS
 
@@ -163,11 +166,16 @@ class Desk:
         self._walker = OrderWalker(
             broker=self._broker,
             orders=self._orders,
-            quotes=FakeQuotes(self._clock),
-            sessions=FakeSessions(),
+            conditions=WalkConditions(
+                switch=FakeSwitch(self._clock),
+                readiness=FakeReadiness(),
+                sessions=FakeSessions(),
+                quotes=FakeQuotes(self._clock),
+                clock=self._clock,
+                params=PARAMS,
+            ),
             clock=self._clock,
             pause=FakePause(),
-            may_walk=_yes,
             params=PARAMS,
             steps=STEPS,
         )
@@ -179,7 +187,3 @@ class Desk:
             steps=STEPS,
             sweep_s=3600,
         )
-
-
-async def _yes(_order: Order) -> bool:
-    return True

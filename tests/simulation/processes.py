@@ -28,13 +28,14 @@ from services.executor.adapters.alpaca_broker import AlpacaBroker
 from services.executor.adapters.alpaca_facts import AlpacaAccounts, AlpacaPrices
 from services.executor.adapters.alpaca_quotes import AlpacaQuotes
 from services.executor.adapters.wire_guard import WireGuard
-from services.executor.app import _all_of, _may_walk
+from services.executor.app import _all_of
 from services.executor.core.readiness import Readiness
 from services.executor.core.steps import Steps
 from services.executor.gathering import Gathering
 from services.executor.stage import ExecutorStage
 from services.executor.stopping import OrderStopper
 from services.executor.tracking import OrderTracker
+from services.executor.walk_conditions import WalkConditions
 from services.executor.walking import OrderWalker
 from services.selector.stage import SelectorStage
 from services.signals.app import RELAY_EVERY_S
@@ -207,14 +208,20 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         steps=steps,
         sweep_s=_SWEEP_S,
     )
+    swept = _ReadinessOfSweep()
     walker = OrderWalker(
         broker=broker,
         orders=orders,
-        quotes=AlpacaQuotes(gateway, "indicative"),  # type: ignore[arg-type]
+        conditions=WalkConditions(
+            switch=switch,
+            readiness=swept,
+            sessions=ModelCalendars(),
+            quotes=AlpacaQuotes(gateway, "indicative"),  # type: ignore[arg-type]
+            clock=gateway.clock,
+            params=outside.params,
+        ),
         clock=gateway.clock,
         pause=asyncio.sleep,
-        sessions=ModelCalendars(),
-        may_walk=_may_walk(switch),
         params=outside.params,
         steps=steps,
     )
@@ -222,7 +229,6 @@ def executor(outside: Outside, life: Incarnation) -> Parts:
         switch=switch, broker=broker, orders=orders, follow=tracker.follow, pause=asyncio.sleep
     )
     machine = life.name.partition("#")[0]
-    swept = _ReadinessOfSweep()
     gathering = Gathering(
         accounts=AlpacaAccounts(gateway),  # type: ignore[arg-type]
         prices=AlpacaPrices(gateway, "indicative", "iex"),  # type: ignore[arg-type]

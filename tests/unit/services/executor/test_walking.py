@@ -15,13 +15,14 @@ from kernel.domain.control import ControlState
 from kernel.domain.errors import DatabaseUnavailable
 from kernel.testing.builders import NOW, a_leg, a_ticket, an_idea
 from kernel.testing.clock import FixedClock
-from services.executor.app import _may_walk
 from services.executor.core.attempts import attempt_id_of
 from services.executor.core.order_life import Order, advance, new_order
 from services.executor.core.orders import request_of
 from services.executor.core.steps import Steps
+from services.executor.walk_conditions import WalkConditions
 from services.executor.walking import OrderWalker
 from tests.fakes.executor import Crash, FakeBroker, FakeOrders, FakePause, FakeQuotes, FakeSwitch, Outcome
+from tests.fakes.executor_facts import READY, FakeReadiness
 from tests.fakes.executor_sessions import FakeSessions
 from tests.fakes.params import PARAMS
 
@@ -59,6 +60,7 @@ class Desk:
         self.pause = FakePause()
         self.switch = FakeSwitch(self.clock)
         self.sessions = FakeSessions()
+        self.readiness = FakeReadiness()
         self.restart()
         sending = advance(new_order(ticket), S.SENDING)
         step = STEPS.report(sending, self.broker.accept(request_of(ticket)), NOW)
@@ -78,11 +80,16 @@ class Desk:
         self.walker = OrderWalker(
             broker=self.broker,
             orders=self.orders,
-            quotes=self.quotes,
+            conditions=WalkConditions(
+                switch=self.switch,
+                readiness=self.readiness,
+                sessions=self.sessions,
+                quotes=self.quotes,
+                clock=self.clock,
+                params=PARAMS,
+            ),
             clock=self.clock,
             pause=self.pause,
-            sessions=self.sessions,
-            may_walk=_may_walk(self.switch),
             params=PARAMS,
             steps=STEPS,
         )
@@ -245,6 +252,37 @@ async def test_what_was_cancelled_for_its_next_attempt_is_not_sent_once_trading_
 
     assert desk.broker.posts == []
     assert (order.status, order.filled_contracts) == (S.CANCELED, 1)
+
+
+async def test_while_the_books_differ_from_the_venue_an_entry_rests_until_its_time_is_over(
+    desk: Desk,
+) -> None:
+    desk.readiness.answers = [replace(READY, drift=("cash: ...",))]
+
+    assert (await desk.at(30)).attempts == desk.order.attempts[:1]
+    assert (await desk.at(100)).status is S.CANCELED
+
+
+async def test_an_exit_walks_while_the_books_differ() -> None:
+    desk = Desk(CLOSING)
+    desk.readiness.answers = [replace(READY, drift=("cash: ...",))]
+
+    assert len((await desk.at(10)).attempts) == 2
+
+
+async def test_an_entry_is_not_sent_anew_once_the_books_differ(desk: Desk) -> None:
+    def differ(point: str) -> None:
+        if point == "before the cancellation":
+            desk.readiness.answers = [replace(READY, drift=("cash: ...",))]
+
+    desk.broker.fill(desk.id(1), 1)
+    await follow(desk, 1)
+    desk.broker.trap = differ
+
+    order = await desk.at(10)
+
+    assert (order.status, order.filled_contracts, desk.broker.posts) == (S.CANCELED, 1, [])
+    assert "differ" in (order.reason or "")
 
 
 @pytest.mark.parametrize(("state", "walks"), [(ControlState.REDUCING, True), (ControlState.HALTED, False)])
