@@ -32,10 +32,12 @@ from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.steps import Steps
 from services.executor.core.switching import tripped_by_traffic
 from services.executor.gathering import Gathering
-from services.executor.reconciliation import Reconciler, StreamWatch
+from services.executor.reconciliation import Reconciler
 from services.executor.settings import ExecutorSettings
 from services.executor.stage import ExecutorStage
+from services.executor.statement_reading import StatementReader
 from services.executor.stopping import OrderStopper
+from services.executor.stream_watch import StreamWatch
 from services.executor.tracking import OrderTracker
 from services.executor.walk_conditions import WalkConditions
 from services.executor.walking import OrderWalker
@@ -104,13 +106,18 @@ def build(settings: ExecutorSettings) -> Process:
         params=params,
         steps=steps,
     )
+    books = PostgresBooks(database)
     reconciler = Reconciler(
-        statement=AlpacaStatement(gateway),
-        books=PostgresBooks(database),
+        reader=StatementReader(
+            statement=AlpacaStatement(gateway),
+            books=books,
+            sweep=tracker.sweep,
+            follow=tracker.follow_order,
+            clock=clock,
+            account_id=lambda: account.account_id,
+        ),
+        books=books,
         stream=stream,
-        sweep=tracker.sweep,
-        follow=tracker.follow_order,
-        clock=clock,
         account_id=lambda: account.account_id,
         reconcile_s=settings.reconcile_s,
     )

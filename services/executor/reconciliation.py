@@ -4,39 +4,26 @@
    that found something it cannot explain.
 2. A pass counts from when it read the books; so the books are told of a connect before its pass begins, and of a
    stream that fell and came up again between two heartbeats as of one that fell.
-3. In a pass the venue's fills are listed, then our orders compared, then positions and cash read, then its fills listed
-   again: what is read while orders trade is compared with all that came in between (see core.reconciling.comparing).
-4. A fill is ours if its order is, which is asked of the books by the venue's id and, where they do not know it yet, of
-   the venue for our own id: the intent of every order of ours is in the books before the venue hears of it. That an
-   order is not ours is written down at once: a pass that is cut short is no work lost.
-5. Our orders are judged that have new fills, those the ledger moved since the last pass, and those that differed in it:
-   a difference of an order goes when it is gone, or when a person accepts it.
-6. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
+3. What a pass reads, and in which order, is told in `statement_reading`; what it makes of it in `core.reconciling`.
+4. Nothing is sent from here: a foreign order, a strange position are written down and left alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from kernel.domain.clock import Clock
 from kernel.domain.errors import TransientError
 from kernel.runtime.logging import get_logger
-from services.executor.core.reconciling.activities import Activity, Kind
-from services.executor.core.reconciling.books import Orders, Outcome, OwnOrder, Suspect, VenueView, order_of
+from services.executor.core.reconciling.activities import Kind
+from services.executor.core.reconciling.books import Orders, Outcome, Suspect
 from services.executor.core.reconciling.comparing import baseline, reconcile
-from services.executor.core.reconciling.found import (
-    ForeignOrder,
-    Swept,
-    foreign_from,
-    foreign_order,
-    found_order,
-)
+from services.executor.core.reconciling.found import foreign_order, found_order
 from services.executor.core.reconciling.telling import told
-from services.executor.ports import BookReading, Books, PassRecord, Statement, TradeUpdates
+from services.executor.ports import BookReading, Books, PassRecord
+from services.executor.statement_reading import Seen, StatementReader
+from services.executor.stream_watch import StreamWatch
 
 _log = get_logger()
 PASS_S = Histogram("dispatch_reconciliation_seconds", "How long a comparison with the venue took.")
@@ -47,63 +34,6 @@ _CONFIRM_S, _AGAIN_S = 2.0, 0.5
 #: How often standing drift is looked at again.
 _DRIFT_S = 10.0
 _BEAT_S = 1.0
-#: Fills are listed anew from so long before the last one that was taken: a venue may tell them out of order.
-_OVERLAP = timedelta(seconds=5)
-#: ... and from so long before it while something is unexplained.
-_DEEP = timedelta(minutes=10)
-#: Movements without an order appear by the day, and late.
-_MOVEMENTS = timedelta(days=5)
-_FIRST_FILLS, _FIRST_MOVEMENTS = timedelta(minutes=1), timedelta(days=6)
-#: The books' own clock against the moment a step was committed.
-_COMMITTED = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """What a pass gathered, before it is judged. `quantities` is what the ledger holds, `newest` its last fill's time."""
-
-    venue: VenueView
-    swept: Swept
-    early: Mapping[str, OwnOrder]
-    quantities: Mapping[str, Decimal]
-    foreign: Sequence[ForeignOrder]
-    newest: datetime
-
-
-class StreamWatch:
-    """TradeUpdates that are also watched: whether the stream is up, how often it came up, and when that last changed."""
-
-    def __init__(self, updates: TradeUpdates) -> None:
-        self._updates = updates
-        self.is_up = False
-        self.connects = 0
-        self.changed = asyncio.Event()
-
-    async def listen(
-        self,
-        on_order: Callable[[str], None],
-        on_connect: Callable[[], None],
-        on_disconnect: Callable[[], None],
-    ) -> None:
-        """Listen as the port says."""
-
-        def up() -> None:
-            self.connects += 1
-            self._set(is_up=True)
-            on_connect()
-
-        def down() -> None:
-            self._set(is_up=False)
-            on_disconnect()
-
-        try:
-            await self._updates.listen(on_order, up, down)
-        finally:
-            self._set(is_up=False)
-
-    def _set(self, *, is_up: bool) -> None:
-        self.is_up = is_up
-        self.changed.set()
 
 
 class Reconciler:
@@ -112,21 +42,15 @@ class Reconciler:
     def __init__(
         self,
         *,
-        statement: Statement,
+        reader: StatementReader,
         books: Books,
         stream: StreamWatch,
-        sweep: Callable[[], Awaitable[Swept]],
-        follow: Callable[[str], Awaitable[None]],
-        clock: Clock,
         account_id: Callable[[], str],
         reconcile_s: float,
     ) -> None:
-        self._statement = statement
+        self._reader = reader
         self._books = books
         self._stream = stream
-        self._sweep = sweep
-        self._follow = follow
-        self._clock = clock
         self._account_id = account_id
         self._reconcile_s = reconcile_s
 
@@ -142,7 +66,7 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         began = loop.time()
         reading = await self._books.read(self._account_id())
-        seen = await self._gather(reading)
+        seen = await self._reader.gather(reading)
         record = PassRecord(
             account_id=self._account_id(),
             version=reading.version,
@@ -165,66 +89,15 @@ class Reconciler:
                 _log.warning("the listener could not say that it leads", reason=str(e))
                 await asyncio.sleep(_AGAIN_S)
 
-    async def _gather(self, reading: BookReading) -> _Seen:
-        now, after = self._clock.now(), _fills_after(reading, self._clock.now())
-        listed = await self._statement.fills(after)
-        movements = await self._statement.movements(_movements_after(reading, now))
-        swept = await self._sweep()
-        early = {
-            **await self._books.own(self._account_id(), _suspected(reading)),
-            **await self._books.filled_since(self._account_id(), _since(reading)),
-        }
-        quantities = await self._books.quantities(self._account_id())
-        positions, cash_usd = await self._statement.positions(), await self._statement.cash_usd()
-        again = await self._statement.fills(_newest(listed, after) - _OVERLAP)
-        fresh, foreign = await self._fresh(_by_id(listed, movements), _by_id(again))
-        venue = VenueView(now=now, before=fresh[0], between=fresh[1], positions=positions, cash_usd=cash_usd)
-        return _Seen(
-            venue=venue,
-            swept=swept,
-            early=early,
-            quantities=quantities,
-            foreign=[*foreign, *map(foreign_from, swept.foreign)],
-            newest=_newest([*listed, *again], reading.fills_since or after),
-        )
-
-    async def _fresh(
-        self, before: Mapping[str, Activity], after: Mapping[str, Activity]
-    ) -> tuple[tuple[list[Activity], list[Activity]], list[ForeignOrder]]:
-        """Return what was never taken, listed before and only after, each fill with whose it is; and whose they are."""
-        unknown = await self._books.unknown(self._account_id(), {*before, *after})
-        fresh = {i: a for i, a in {**before, **after}.items() if i in unknown}
-        owners, foreign = await self._owners(fresh.values())
-        owned = {i: _owned(activity, owners) for i, activity in fresh.items()}
-        early = [activity for i, activity in owned.items() if i in before]
-        late = [activity for i, activity in owned.items() if i not in before]
-        return (early, late), foreign
-
-    async def _owners(self, activities: Iterable[Activity]) -> tuple[dict[str, str], list[ForeignOrder]]:
-        """Return the orders of ours that the fills are of, by the venue's id; and those of others not seen before."""
-        asked = {a.venue_order_id for a in activities if a.is_fill and a.venue_order_id is not None}
-        owners = dict(await self._books.owners(asked))
-        strangers = await self._books.foreign(self._account_id(), asked - owners.keys())
-        foreign = []
-        for venue_order_id in sorted(asked - owners.keys() - strangers):
-            order = await self._statement.order(venue_order_id)
-            owner = None if order is None else await self._books.owner_of(order.client_order_id)
-            if owner is not None:
-                owners[venue_order_id] = owner
-            elif order is not None:
-                await self._books.adopt(self._account_id(), order, foreign_order(order, self._clock.now()))
-                foreign.append(order)
-        return owners, foreign
-
-    async def _begin(self, seen: _Seen, record: PassRecord) -> Outcome | None:
+    async def _begin(self, seen: Seen, record: PassRecord) -> Outcome | None:
         first = baseline(seen.venue)
         if first is None or not await self._books.begin(first, seen.quantities, record):
             return None
         _log.info("the account is seen for the first time", positions=len(first.positions))
         return Outcome(events=first.events, suspects=())
 
-    async def _keep(self, reading: BookReading, seen: _Seen, record: PassRecord) -> Outcome | None:
-        orders = Orders(early=seen.early, late=await self._late(seen.venue, _suspected(reading)))
+    async def _keep(self, reading: BookReading, seen: Seen, record: PassRecord) -> Outcome | None:
+        orders = Orders(early=seen.early, late=await self._reader.late(reading, seen.venue))
         outcome = reconcile(reading.ledger, seen.venue, orders)
         now = seen.venue.now
         found = [e for moved in seen.swept.moved if (e := found_order(moved, now)) is not None]
@@ -234,20 +107,6 @@ class Reconciler:
             return None
         _tell(outcome, reading.ledger.suspects)
         return outcome
-
-    async def _late(self, venue: VenueView, suspected: Iterable[str]) -> Mapping[str, OwnOrder]:
-        """Return our orders in doubt and those the new fills are of, after looking up what the ledger is behind with."""
-        filled = dict.fromkeys(suspected, Decimal(0))
-        for activity in (*venue.before, *venue.between):
-            if activity.client_order_id is not None:
-                filled[activity.client_order_id] = filled.get(activity.client_order_id, Decimal(0)) + abs(
-                    activity.quantity
-                )
-        own = await self._books.own(self._account_id(), filled)
-        behind = [i for i, o in own.items() if o.ledger_contracts < o.taken_contracts + filled[i]]
-        for client_order_id in behind:
-            await self._follow(client_order_id)
-        return {**own, **await self._books.own(self._account_id(), behind)} if behind else own
 
     async def _beat_for_ever(self, epoch: int, now: asyncio.Event) -> None:
         told = -1
@@ -292,47 +151,6 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
-
-
-def _fills_after(reading: BookReading, now: datetime) -> datetime:
-    baseline_at, since = reading.ledger.baseline_at, reading.fills_since
-    if baseline_at is None or since is None:
-        return now - _FIRST_FILLS
-    back = _DEEP if reading.ledger.suspects else _OVERLAP
-    return max(since - back, baseline_at - _FIRST_FILLS)
-
-
-def _movements_after(reading: BookReading, now: datetime) -> datetime:
-    if reading.fills_since is None:
-        return now - _FIRST_MOVEMENTS
-    return min(now, reading.fills_since) - _MOVEMENTS
-
-
-def _suspected(reading: BookReading) -> list[str]:
-    """Return our orders that differed in the last pass: they are judged until the difference is gone."""
-    keys = (suspect.difference.key for suspect in reading.ledger.suspects)
-    return [name for key in keys if (name := order_of(key)) is not None]
-
-
-def _since(reading: BookReading) -> datetime:
-    """Return the machine's time from which on the ledger's fills are looked at."""
-    return (reading.pass_at or reading.ledger.read_at) - _COMMITTED
-
-
-def _newest(fills: Iterable[Activity], otherwise: datetime) -> datetime:
-    return max((fill.at for fill in fills), default=otherwise)
-
-
-def _by_id(*listings: Iterable[Activity]) -> dict[str, Activity]:
-    return {activity.id: activity for listing in listings for activity in listing}
-
-
-def _owned(activity: Activity, owners: Mapping[str, str]) -> Activity:
-    if not activity.is_fill:
-        return activity
-    owner = owners.get(activity.venue_order_id or "")
-    kind = Kind.FOREIGN_FILL if owner is None else Kind.FILL
-    return replace(activity, kind=kind, client_order_id=owner)
 
 
 def _tell(outcome: Outcome, before: Sequence[Suspect]) -> None:

@@ -15,7 +15,9 @@ from services.executor.core.reconciling.activities import Activity, Kind
 from services.executor.core.reconciling.books import Baseline, Event, LedgerView, Outcome, OwnOrder
 from services.executor.core.reconciling.found import ForeignOrder, Swept
 from services.executor.ports import BookReading, PassRecord
-from services.executor.reconciliation import Reconciler, StreamWatch
+from services.executor.reconciliation import Reconciler
+from services.executor.statement_reading import StatementReader
+from services.executor.stream_watch import StreamWatch
 from tests.fakes.executor import FakeTradeUpdates
 from tests.fakes.statement import CALL, NOW, READ_AT, a_fill, a_ledger
 
@@ -154,12 +156,16 @@ class Desk:
 
     def reconciler(self, reconcile_s: float = 60) -> Reconciler:
         return Reconciler(
-            statement=self.statement,
+            reader=StatementReader(
+                statement=self.statement,
+                books=self.books,
+                sweep=self.sweep,
+                follow=self.follow,
+                clock=FixedClock(NOW),
+                account_id=lambda: "PA1",
+            ),
             books=self.books,
             stream=self.stream,
-            sweep=self.sweep,
-            follow=self.follow,
-            clock=FixedClock(NOW),
             account_id=lambda: "PA1",
             reconcile_s=reconcile_s,
         )
