@@ -15,42 +15,31 @@ from prometheus_client import Counter
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from kernel.adapters.control import change_switch
 from kernel.adapters.postgres import Connection, Database
-from kernel.adapters.reservations import mark_at_venue, release
 from kernel.contracts.codec import Codec
-from kernel.contracts.messages import Evidence, Execution, Rejection, RejectionCode, Ticket
-from kernel.domain.control import Switch, tightened
-from kernel.domain.errors import InvariantBroken, UnprocessableError
+from kernel.contracts.messages import RejectionCode, Ticket
+from kernel.domain.errors import UnprocessableError
 from kernel.runtime.logging import get_logger, story
 from services.executor.adapters.postgres_book import (
     ask_for_book,
-    count_premium,
     count_redelivery,
     database_time,
     lock_account,
-    raise_equity_high,
 )
-from services.executor.adapters.postgres_positions import add_fills
+from services.executor.adapters.postgres_steps import StepWriter, trip
 from services.executor.adapters.rows import (
     OF_ATTEMPT,
     SELECT_ATTEMPTS,
     SELECT_ORDER,
-    UPSERT_ATTEMPT,
     AttemptRow,
     OrderRow,
-    attempt_row,
-    ledger_row,
-    order_row,
-    state_row,
 )
 from services.executor.adapters.wire_guard import WireGuard
 from services.executor.core.gates import GATES
 from services.executor.core.order_life import Order, requests_begun
 from services.executor.core.orders import client_order_id_of, request_hash, request_of
 from services.executor.core.risk_book import AsOf
-from services.executor.core.steps import Reservation, Step, topic_of
-from services.executor.core.switching import Tripped, tripped_by
+from services.executor.core.switching import Tripped
 from services.executor.ports import Arrival, Decide, Held, Judge, Open
 
 _log = get_logger()
@@ -80,6 +69,7 @@ class PostgresOrders:
         self._guard = guard or WireGuard()
         self._on_traffic = on_traffic
         self._codec = Codec()
+        self._steps = StepWriter(self._codec)
         # Decisions of this process queue up here rather than at the account's lock, where each would hold a connection.
         self._turn = asyncio.Lock()
 
@@ -99,7 +89,7 @@ class PostgresOrders:
             traffic = await count_redelivery(connection, ticket) if redelivered else 0
             tripped = self._on_traffic(traffic)
             if tripped is not None:
-                await _trip(connection, tripped)
+                await trip(connection, tripped)
             return Arrival(held, traffic)
 
     async def begin(self, ticket: Ticket, as_of: AsOf, decide: Open) -> Held:
@@ -114,7 +104,7 @@ class PostgresOrders:
                 return Held(await self._same(connection, row, ticket), written=False)
             book, decided_at_s = await reading.book(), self._guard.time_s()
             step = decide(book)
-            if not await self._insert(connection, step):
+            if not await self._steps.insert(connection, step):
                 # A worker of a revision that knows no account's lock was faster.
                 row = await _lock(connection, step.order.client_order_id)
                 assert row is not None, "the insert has just met it"
@@ -173,57 +163,13 @@ class PostgresOrders:
         attempts = await _attempts(connection, [row.client_order_id])
         return row.order(self._codec, attempts[row.client_order_id])
 
-    async def _insert(self, connection: Connection, step: Step) -> bool:
-        cursor = await connection.execute(_INSERT_ORDER, order_row(step, self._codec))
-        if cursor.rowcount != 1:
-            return False
-        async with connection.pipeline():
-            await _write_attempts(connection, None, step.order)
-            await self._write_outcome(connection, None, step)
-        return True
-
     async def _decided(self, connection: Connection, row: OrderRow, decide: Decide) -> "_Written":
         order, decided_at_s = await self._whole(connection, row), self._guard.time_s()
         step = decide(order)
         if step is None:
             return _Written(order, order, decided_at_s)
-        await self._update(connection, order, step)
+        await self._steps.update(connection, order, step)
         return _Written(order, step.order, decided_at_s, step.code)
-
-    async def _update(self, connection: Connection, before: Order, step: Step) -> None:
-        async with connection.pipeline():  # one round trip for all of them
-            cursor = await connection.execute(
-                _UPDATE_ORDER, {**state_row(step.order), "before": before.sequence}
-            )
-            await _write_attempts(connection, before, step.order)
-            await self._write_outcome(connection, before, step)
-            await add_fills(connection, before, step.order)
-        if cursor.rowcount != 1:
-            msg = f"order {before.client_order_id} changed under its lock"
-            raise InvariantBroken(msg)
-
-    async def _write_outcome(self, connection: Connection, before: Order | None, step: Step) -> None:
-        await connection.execute(_INSERT_EXECUTION, ledger_row(step))
-        await count_premium(connection, before, step.order)
-        if step.equity_high_usd is not None:
-            await raise_equity_high(connection, step.order.ticket.account.account_id, step.equity_high_usd)
-        for message in step.messages:
-            await connection.execute(_INSERT_OUTBOX, self._outbox_row(message))
-        ticket_id = step.order.ticket.meta.id
-        match step.reservation:
-            case Reservation.AT_VENUE:
-                await mark_at_venue(connection, ticket_id)
-            case Reservation.RELEASE:
-                await release(connection, ticket_id, step.order.status.value)
-            case Reservation.KEEP:
-                pass
-        tripped = tripped_by(step.messages)
-        if tripped is not None:
-            await _trip(connection, tripped)
-
-    def _outbox_row(self, message: Evidence | Execution | Rejection) -> tuple[object, ...]:
-        topic = topic_of(message)
-        return message.meta.id, topic.name, topic.key(message), self._codec.encode(topic, message)
 
     def _told(self, done: "_Written") -> Held:
         """Tell what is committed, and let be sent what it intends to send."""
@@ -264,13 +210,6 @@ class _Written:
     code: RejectionCode | None = None
 
 
-async def _trip(connection: Connection, tripped: Tripped) -> None:
-    def tighten(standing: Switch, now: datetime) -> Switch:
-        return tightened(standing, tripped.state, reason=tripped.reason, by=tripped.origin.stage, now=now)
-
-    await change_switch(connection, tighten, tripped.origin)
-
-
 async def _attempts(connection: Connection, order_ids: Sequence[str]) -> Mapping[str, Sequence[AttemptRow]]:
     found: dict[str, list[AttemptRow]] = {order_id: [] for order_id in order_ids}
     async with connection.cursor(row_factory=class_row(AttemptRow)) as cursor:
@@ -280,14 +219,6 @@ async def _attempts(connection: Connection, order_ids: Sequence[str]) -> Mapping
         for row in await cursor.fetchall():
             found[row.order_id].append(row)
     return found
-
-
-async def _write_attempts(connection: Connection, before: Order | None, after: Order) -> None:
-    """Write what has changed, earlier attempts first: one that works must end before the next may."""
-    known = () if before is None else before.attempts
-    for attempt in after.attempts:
-        if attempt not in known:
-            await connection.execute(UPSERT_ATTEMPT, attempt_row(after, attempt))
 
 
 async def _lock(connection: Connection, client_order_id: str) -> OrderRow | None:
@@ -303,38 +234,3 @@ async def _ask(connection: Connection, query: str, client_order_id: str) -> Asyn
 _FIND_ORDER = f"{SELECT_ORDER} WHERE client_order_id = %s"
 _LOCK_ORDER = f"{_FIND_ORDER} FOR UPDATE"
 _LOCK_ATTEMPTED = f"{SELECT_ORDER} {OF_ATTEMPT} FOR UPDATE"
-_INSERT_ORDER = """
-    INSERT INTO dispatch_orders
-        (client_order_id, ticket_id, signal_id, account_id, ticket, request_hash, status, sequence, venue_order_id,
-         contracts, filled_contracts, average_fill_price, venue_at, reason, id_claimed, expires_at, price_ceiling,
-         market_day)
-    VALUES
-        (%(client_order_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s, %(ticket)s, %(request_hash)s, %(status)s,
-         %(sequence)s, %(venue_order_id)s, %(contracts)s, %(filled_contracts)s, %(average_fill_price)s, %(venue_at)s,
-         %(reason)s, %(id_claimed)s, %(expires_at)s, %(price_ceiling)s, %(market_day)s)
-    ON CONFLICT DO NOTHING
-"""
-_UPDATE_ORDER = """
-    UPDATE dispatch_orders
-    SET status = %(status)s, sequence = %(sequence)s, venue_order_id = %(venue_order_id)s,
-        filled_contracts = %(filled_contracts)s, average_fill_price = %(average_fill_price)s,
-        venue_at = %(venue_at)s, reason = %(reason)s, id_claimed = %(id_claimed)s, updated_at = now()
-    WHERE client_order_id = %(client_order_id)s AND sequence = %(before)s
-"""
-_INSERT_EXECUTION = """
-    INSERT INTO dispatch_executions
-        (client_order_id, sequence, execution_id, ticket_id, signal_id, account_id, venue_order_id, ticker, occ_symbol,
-         action, strategy, direction, tier, status, contracts, filled_contracts, price, notional, mid, spread_pct,
-         total_risk_usd, score, reason, code, attempt, slippage, market_ts, venue_ts)
-    VALUES
-        (%(client_order_id)s, %(sequence)s, %(execution_id)s, %(ticket_id)s, %(signal_id)s, %(account_id)s,
-         %(venue_order_id)s, %(ticker)s, %(occ_symbol)s, %(action)s, %(strategy)s, %(direction)s, %(tier)s, %(status)s,
-         %(contracts)s, %(filled_contracts)s, %(price)s, %(notional)s, %(mid)s, %(spread_pct)s, %(total_risk_usd)s,
-         %(score)s, %(reason)s, %(code)s, %(attempt)s, %(slippage)s,
-         %(market_ts)s, %(venue_ts)s)
-"""
-# A message id is derived, so a second message of the same id is the same message: said once is enough.
-_INSERT_OUTBOX = """
-    INSERT INTO dispatch_outbox (message_id, topic, key, payload) VALUES (%s, %s, %s, %s)
-    ON CONFLICT (message_id) DO NOTHING
-"""
