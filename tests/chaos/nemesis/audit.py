@@ -2,13 +2,14 @@
 
 1. Each alert is one signal, and each signal has exactly one answer of selector and sizer: a no, or a ticket.
 2. Each ticket has one order in the ledger, and each order of the venue is an attempt of one of them; none was taken twice.
-3. What the venue filled is what the ledger says, for each order and for each position.
+3. What the venue filled is what the ledger says, for each order and for each position; so are the positions it keeps,
+   and its last comparison with the venue, cash among it, left nothing unexplained.
 4. Nothing waits: no record unacknowledged, no message unpublished, no order in doubt.
 5. Dead are the planted ones and no others; the switch was not touched.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kernel.contracts.messages import Execution, Rejection, Selection, Signal, Ticket
@@ -136,16 +137,23 @@ def _fills(facts: Facts) -> Iterable[Violation]:
     yield _violation("orders whose fills differ", differ)
     beyond = (o.order_id for o in facts.ledger.orders if by_order[o.order_id] > o.contracts)
     yield _violation("orders filled beyond their contracts", beyond)
-    yield _violation("positions that differ", _positions(facts.ledger.orders, facts.venue.positions))
+    held = facts.venue.positions
+    yield _violation("positions that differ", _positions(_bought(facts.ledger.orders), held))
+    yield _violation("positions kept that differ", _positions(facts.ledger.positions, held))
+    yield _violation("differences to the venue nothing explains", facts.ledger.differences)
 
 
-def _positions(orders: Sequence[Order], held: dict[str, int]) -> Iterable[str]:
+def _bought(orders: Sequence[Order]) -> Counter[str]:
     bought: Counter[str] = Counter()
     for order in orders:
         bought[order.occ_symbol] += order.filled
-    for symbol in sorted(bought.keys() | held.keys()):
-        if bought[symbol] != held.get(symbol, 0):
-            yield f"{symbol} (ledger {bought[symbol]}, venue {held.get(symbol, 0)})"
+    return bought
+
+
+def _positions(ours: Mapping[str, int], held: Mapping[str, int]) -> Iterable[str]:
+    for symbol in sorted(ours.keys() | held.keys()):
+        if ours.get(symbol, 0) != held.get(symbol, 0):
+            yield f"{symbol} (ledger {ours.get(symbol, 0)}, venue {held.get(symbol, 0)})"
 
 
 def _settled(facts: Facts) -> Iterable[Violation]:

@@ -55,12 +55,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The tables of the executor."""
+    """The tables of the executor. `differences`: what the last comparison with the venue could not explain."""
 
     orders: Sequence[Order]
     attempts: Sequence[Attempt]
     unpublished: int
     switch: Sequence[tuple[str, str, str]]
+    positions: dict[str, int]
+    differences: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,18 @@ def read_ledger(database_url: str) -> Ledger:
             "SELECT count(*) FROM dispatch_outbox WHERE published_at IS NULL"
         ).fetchone()
         switch = connection.execute("SELECT scope, state, reason FROM dispatch_control").fetchall()
+        positions = connection.execute(
+            "SELECT symbol, quantity FROM dispatch_positions WHERE quantity <> 0"
+        ).fetchall()
+        compared = connection.execute("SELECT drift, suspects FROM dispatch_reconciliation").fetchall()
     assert waiting is not None
     return Ledger(
         [Order(*row) for row in orders],
         [Attempt(*row) for row in attempts],
         waiting[0],
         [(str(a), str(b), str(c)) for a, b, c in switch],
+        {symbol: int(quantity) for symbol, quantity in positions},
+        [str(each) for drift, suspects in compared for each in (*drift, *suspects)],
     )
 
 

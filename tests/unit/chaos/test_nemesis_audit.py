@@ -71,6 +71,8 @@ WELL = Facts(
         attempts=[Attempt(ORDER_ID, ORDER_ID, 1, "FILLED")],
         unpublished=0,
         switch=[("*", "ACTIVE", "never stopped")],
+        positions={SYMBOL: 4},
+        differences=[],
     ),
     venue=Venue(Counter({ORDER_ID: 1}), Counter({ORDER_ID: 4}), {SYMBOL: 4}, frozenset()),
 )
@@ -125,6 +127,9 @@ ORDER = WELL.ledger.orders[0]
         (lambda: venue(filled=Counter({ORDER_ID: 5})), "orders filled beyond their contracts"),
         (lambda: venue(positions={SYMBOL: 3}), "positions that differ"),
         (lambda: venue(positions={SYMBOL: 4, "SPY260605P00520000": 1}), "positions that differ"),
+        (lambda: ledger(positions={SYMBOL: 5}), "positions kept that differ"),
+        (lambda: ledger(positions={}), "positions kept that differ"),
+        (lambda: ledger(differences=["cash: ..."]), "differences to the venue nothing explains"),
         (lambda: ledger(orders=[replace(ORDER, status="UNKNOWN")]), "orders in doubt"),
         (
             lambda: ledger(orders=[replace(ORDER, status="ACKNOWLEDGED")]),
