@@ -24,7 +24,7 @@ from kernel.contracts.origin import Origin
 from kernel.contracts.parts import Side
 from kernel.contracts.topics import EVIDENCE, EXECUTIONS, REJECTIONS, Topic
 from kernel.domain.money import CONTRACT_MULTIPLIER
-from services.executor.core.attempts import request_of_attempt
+from services.executor.core.attempts import Attempt, request_of_attempt
 from services.executor.core.evidence import evidence_of
 from services.executor.core.facts import Facts
 from services.executor.core.gates import Refusal, is_expired
@@ -112,7 +112,7 @@ class Steps:
         attempt = order.attempt_under(report.client_order_id)
         if attempt is None:
             return None
-        if attempt.venue_order_id is None and not is_ours(request_of_attempt(order.ticket, attempt), report):
+        if attempt.venue_order_id is None and not _is_of(order, attempt, report):
             first_in_doubt = attempt.number == 1 and order.status in UNANSWERED
             return self.refuse(order, _id_taken(report), now) if first_in_doubt else None
         return self.accept(order, report, now, why)
@@ -228,6 +228,19 @@ def slippage_of(order: Order) -> Decimal | None:
     if order.ticket.legs[0].side is Side.SELL and len(order.ticket.legs) == 1:
         price, mid = None if price is None else -price, -mid
     return slippage_usd(price, mid, order.filled_contracts)
+
+
+def _is_of(order: Order, attempt: Attempt, report: VenueReport) -> bool:
+    """Tell whether the venue's order under an attempt's id is that attempt.
+
+    What replaced an order of ours is, though its limit be another: left alone, it would work on unseen.
+    """
+    request = request_of_attempt(order.ticket, attempt)
+    if is_ours(request, report):
+        return True
+    before = {a.venue_order_id for a in order.attempts if a.venue_order_id is not None}
+    same = (report.occ_symbol, report.side) == (request.occ_symbol, request.side)
+    return same and report.replaces in before and report.contracts <= attempt.contracts
 
 
 def _new_high(facts: Facts) -> Decimal | None:

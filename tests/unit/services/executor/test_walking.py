@@ -617,6 +617,23 @@ async def test_what_ended_without_having_been_asked_to_is_not_sent_again(
     assert [r.code.value for r in desk.orders.rejections] == ["VENUE_REJECTED"] * (ending is S.REJECTED)
 
 
+async def test_a_replacement_the_venue_shows_at_another_limit_is_ours_all_the_same(desk: Desk) -> None:
+    def at_another_limit(point: str) -> None:
+        if point == "after the patch":
+            shown = desk.broker.orders[desk.id(2)]
+            desk.broker.orders[desk.id(2)] = replace(shown, limit_price=Decimal("2.53"))
+
+    desk.broker.plan = deque([Outcome.ACCEPT_AND_STAY_SILENT])
+    desk.broker.trap = at_another_limit
+
+    order = await desk.at(10)
+    assert [a.status for a in order.attempts] == [S.CANCELED, S.ACKNOWLEDGED]
+
+    await desk.at(130)
+    assert desk.broker.orders[desk.id(2)].status is S.CANCELED
+    assert desk.order.ended
+
+
 async def test_what_was_cancelled_by_hand_just_before_we_could_is_not_sent_again(desk: Desk) -> None:
     def by_hand(point: str) -> None:
         if point == "before the cancellation":
