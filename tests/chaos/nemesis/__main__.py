@@ -21,12 +21,17 @@ def main() -> int:
     parser.add_argument(
         "--order-every", type=int, default=1, help="one signal in so many can become an order (1)"
     )
+    parser.add_argument(
+        "--apart",
+        type=float,
+        help="for recovery times: only kills and restarts, each alone, so many seconds from the next",
+    )
     parser.add_argument("--report", type=Path, help="where the report goes: FILE.md and FILE.json")
     parser.add_argument("--keep", action="store_true", help="keep logs and data though nothing is wrong")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="dispatch-nemesis-"))
     folder.chmod(0o755)  # the database runs as another user where this runs as root
-    asked = Asked(given.seed, given.minutes, given.rate, given.order_every)
+    asked = Asked(given.seed, given.minutes, given.rate, given.order_every, given.apart)
     done = asyncio.run(run(folder, asked, _say))
     if given.report:
         report.write(done, given.report)

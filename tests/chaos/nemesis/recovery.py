@@ -8,16 +8,10 @@ from datetime import datetime, timedelta
 from tests.chaos.nemesis.facts import Written
 from tests.chaos.nemesis.faults import Struck
 from tests.chaos.nemesis.feed import Sent
-from tests.chaos.nemesis.schedule import Kind
+from tests.chaos.nemesis.schedule import RECOVERED_FROM, Kind
 
 #: By kind of fault, the seconds within which the next signal is to flow.
-BOUND_S = {
-    Kind.STAGE_KILL: 15.0,
-    Kind.BROKER_RESTART: 30.0,
-    Kind.BROKER_KILL: 30.0,
-    Kind.DATABASE_RESTART: 30.0,
-    Kind.DATABASE_CRASH: 30.0,
-}
+BOUND_S = {kind: 15.0 if kind is Kind.STAGE_KILL else 30.0 for kind in RECOVERED_FROM}
 #: Signals due within so many seconds of a fault are those it may have held up.
 _AFTER_S = 10.0
 _TOPICS = {

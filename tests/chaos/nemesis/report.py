@@ -18,12 +18,16 @@ from tests.chaos.nemesis.recovery import BOUND_S, Recovery
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a run was asked to be; `order_every`: one signal in so many can become an order."""
+    """What a run was asked to be; `order_every`: one signal in so many can become an order.
+
+    `apart_s`: only faults that a recovery is counted of, each alone, so far from the next; None: everything.
+    """
 
     seed: int
     minutes: float
     rate_per_s: float
     order_every: int
+    apart_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +90,8 @@ def markdown(summary: dict[str, Any]) -> str:
             f", one in {summary['order_every']} for an order (the others ask for a spread, which is refused)"
         )
     what += f", {summary['faults']} faults"
+    if summary["apart_s"] is not None:
+        what += f", each alone and {summary['apart_s']:g} s from the next"
     lines = [
         f"# Nemesis run, seed {summary['seed']}",
         "",

@@ -19,7 +19,7 @@ from tests.chaos.nemesis.faults import Striker, Struck
 from tests.chaos.nemesis.feed import Feed
 from tests.chaos.nemesis.recovery import recoveries
 from tests.chaos.nemesis.report import Asked, Run
-from tests.chaos.nemesis.schedule import Fault, plan
+from tests.chaos.nemesis.schedule import Fault, plan, plan_apart
 
 _SETTLE_S = 240.0
 _LOOK_EVERY_S = 2.0
@@ -45,7 +45,7 @@ async def run(folder: Path, asked: Asked, say: Callable[[str], None]) -> Run:
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run())
             group.create_task(feed.plant_poison())
-            strikes = group.create_task(_strike_all(striker, plan(asked.seed, length_s), say))
+            strikes = group.create_task(_strike_all(striker, _faults(asked, length_s), say))
         struck = strikes.result()
         await _heal(arena, striker, say)
         began = asyncio.get_running_loop().time()
@@ -64,6 +64,12 @@ async def run(folder: Path, asked: Asked, say: Callable[[str], None]) -> Run:
         recoveries=recoveries(struck, facts.log, feed.sent),
         violations=audit(facts, feed.sent, feed.poison),
     )
+
+
+def _faults(asked: Asked, length_s: float) -> list[Fault]:
+    if asked.apart_s is None:
+        return plan(asked.seed, length_s)
+    return plan_apart(asked.seed, length_s, asked.apart_s)
 
 
 async def _strike_all(striker: Striker, faults: list[Fault], say: Callable[[str], None]) -> list[Struck]:

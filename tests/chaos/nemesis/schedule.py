@@ -6,10 +6,12 @@
    at a time and with a longer rest. So whatever is not struck must go on.
 """
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import cycle
 
 WORKERS = (
     "signals",
@@ -56,6 +58,14 @@ class Kind(StrEnum):
     UPDATES_REORDERED = "updates_reordered"
 
 
+#: After these the next signal is to flow within a bound.
+RECOVERED_FROM = (
+    Kind.STAGE_KILL,
+    Kind.BROKER_RESTART,
+    Kind.BROKER_KILL,
+    Kind.DATABASE_RESTART,
+    Kind.DATABASE_CRASH,
+)
 ON_STAGES = frozenset(kind for kind in Kind if kind.startswith(("stage_", "cut_", "hang_")))
 #: A stopped worker is out of its group after 10 s without a heartbeat; a pause must be longer, to be a zombie's.
 _SECONDS = {
@@ -98,6 +108,24 @@ def plan(seed: int, length_s: float) -> list[Fault]:
                 faults.append(fault)
         at_s += dice.uniform(*_EVERY_S)
     return faults
+
+
+def plan_apart(seed: int, length_s: float, apart_s: float) -> list[Fault]:
+    """Return the faults of a run in which each that a recovery is counted of strikes alone, so far from the one before.
+
+    In turn a kill of a worker of each stage, then each way of losing the broker and the database.
+    """
+    dice = random.Random(seed)
+    turn = [
+        *((Kind.STAGE_KILL, worker) for worker in dice.sample(WORKERS, len(WORKERS))),
+        *((kind, _targets(kind)[0]) for kind in RECOVERED_FROM if kind is not Kind.STAGE_KILL),
+    ]
+    dice.shuffle(turn)
+    times = range(math.ceil((length_s - _FIRST_S) / apart_s))
+    return [
+        Fault(kind, target, round(_FIRST_S + n * apart_s, 2), round(dice.uniform(*_SECONDS_OTHERWISE), 2))
+        for n, (kind, target) in zip(times, cycle(turn), strict=False)
+    ]
 
 
 def _draw(dice: random.Random, bag: list[Kind], free_at_s: dict[str, float], at_s: float) -> Fault | None:

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.nemesis.schedule import ON_STAGES, WORKERS, Fault, Kind, plan
+from tests.chaos.nemesis.schedule import ON_STAGES, RECOVERED_FROM, WORKERS, Fault, Kind, plan, plan_apart
 
 SERVERS = {"broker", "database", "venue"}
 
@@ -46,6 +46,16 @@ def test_two_faults_often_strike_together(seed: int) -> None:
     times = [fault.at_s for fault in plan(seed, 1800)]
 
     assert sum(before == after for before, after in pairwise(times)) > len(times) / 10
+
+
+def test_faults_apart_strike_every_worker_and_server_alone() -> None:
+    faults = plan_apart(1, 600, 36)
+
+    assert plan_apart(1, 600, 36) == faults
+    assert {fault.kind for fault in faults} == set(RECOVERED_FROM)
+    assert {fault.target for fault in faults} == {*WORKERS, "broker", "database"}
+    assert all(after.at_s - before.at_s == pytest.approx(36) for before, after in pairwise(faults))
+    assert all(fault.at_s < 600 and fault.for_s < 36 for fault in faults)
 
 
 def is_away(fault: Fault) -> bool:
