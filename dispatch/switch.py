@@ -1,7 +1,7 @@
 """The operator's hand on the switch: changed, announced, waited for, and told.
 
 1. The change is committed before anything is waited for: whatever happens to this command then, trading is stopped.
-2. Only what a person was shown is lifted: a halt that was committed while he looked stays.
+2. Only the switch a person was shown is lifted: a tighter stop that was committed while he looked stays.
 3. Nothing here talks to the venue. Orders are cancelled by the executor, whose ledger follows them.
 """
 

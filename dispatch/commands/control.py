@@ -54,7 +54,7 @@ def resume(reason: Reason, as_json: AsJson = False) -> None:
     why = _said(reason)
     with _nothing_done("nothing was resumed"):
         url, settings = database_here()
-        standing = asyncio.run(standing_switch(url))
+        standing = _standing(url)
         if not standing.active and sys.stdin.isatty():
             err.print(headline(standing), markup=False)
             typer.confirm("lift it?", abort=True, err=True)
@@ -70,6 +70,13 @@ def _stop(state: ControlState, reason: str, cancel_orders: bool, as_json: bool) 
     _tell(done, as_json)
     if not done.complete:
         sys.exit(1)
+
+
+def _standing(url: str) -> Switch:
+    try:
+        return asyncio.run(standing_switch(url))
+    except DatabaseUnavailable as e:
+        raise StackError(str(e)) from e
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Whether a working order may be walked now, and at what market; asked before each attempt is begun, and sent.
 
-1. What the switch, the session and the books' agreement with the venue would keep from being sent as a new order is not
-   walked either; exits are, as far as the switch lets them.
+1. What the switch, the session or standing drift would keep from being sent as a new order is not walked either; exits
+   are, as far as the switch and the session let them. That a new listener has not compared yet stops no walk.
 2. A quote that the gates would not send an order on is no market.
 """
 

@@ -171,6 +171,16 @@ EDGES = [
     ),
     Edge(
         C.BUYING_POWER_TOO_SMALL,
+        "held_above_what_may_be_paid_usd",
+        lambda usd: scene(
+            account=account_facts(options_buying_power_usd=D(usd)),
+            book=a_book(orders=resting(100, held_usd=500)),
+        ),
+        ("1004.01", "1004"),
+        ("1003.99",),
+    ),
+    Edge(
+        C.BUYING_POWER_TOO_SMALL,
         "headroom_of_walks_usd",
         lambda usd: scene(
             account=account_facts(options_buying_power_usd=D(2000)),

@@ -13,12 +13,16 @@ from kernel.adapters.postgres import Database
 from kernel.contracts.messages import OrderStatus, RejectionCode
 from kernel.domain.control import ControlState
 from kernel.testing.builders import NOW, a_ticket, an_account
+from kernel.testing.clock import FixedClock
 from services.executor.adapters.postgres_orders import PostgresOrders
+from services.executor.core.attempts import request_of_attempt
 from services.executor.core.gates import Refusal
 from services.executor.core.order_life import Order
+from services.executor.core.orders import request_of
 from services.executor.core.risk_book import AsOf, RiskBook
 from services.executor.core.steps import Step
 from services.executor.ports import Held
+from tests.fakes.executor import FakeBroker
 from tests.fakes.executor_books import FACTS, LEG, STEPS, TICKET, acknowledge, as_of, begin, fill, known, rows
 
 pytestmark = pytest.mark.integration
@@ -83,6 +87,34 @@ async def test_a_fill_written_before_the_venue_was_asked_is_the_venues_to_tell(
     assert [o.contracts for o in (await book_of(orders, OTHER, before)).orders] == [4]
     assert [o.contracts for o in (await book_of(orders, OTHER, between)).orders] == [1]
     assert (await book_of(orders, OTHER)).orders == ()
+
+
+async def test_between_two_attempts_the_venue_holds_nothing_for_an_order(orders: PostgresOrders) -> None:
+    broker = FakeBroker(FixedClock())
+    await begin(orders)
+    first = broker.accept(request_of(TICKET))
+    await known(orders, TICKET, lambda order: STEPS.report(order, first, NOW))
+    await fill(orders, 1)
+
+    async def there() -> list[tuple[int, bool]]:
+        return [(o.contracts, o.at_venue) for o in (await book_of(orders, OTHER)).orders]
+
+    def next_attempt(order: Order) -> Step:
+        return STEPS.begin_attempt(order, Decimal("2.51"), "step 1", NOW, replaces=False)
+
+    await known(orders, TICKET, next_attempt)
+    assert await there() == [(3, True)]
+    broker.fill(first.client_order_id, 1, "2.48")
+    ended = broker.end(first.client_order_id, S.CANCELED)
+    await known(orders, TICKET, lambda order: STEPS.report(order, ended, NOW))
+    assert await there() == [(3, False)]
+
+    gap = await as_of(orders)
+    held = await known(orders, TICKET, lambda order: STEPS.send_attempt(order, NOW))
+    second = broker.accept(request_of_attempt(TICKET, held.order.current))
+    await known(orders, TICKET, lambda order: STEPS.report(order, second, NOW))
+    assert [o.at_venue for o in (await book_of(orders, OTHER, gap)).orders] == [False]
+    assert await there() == [(3, True)]
 
 
 async def test_the_days_premium_follows_its_orders_to_what_they_cost(orders: PostgresOrders) -> None:

@@ -67,8 +67,14 @@ def _live(order: Order, rows: list[LedgerRow], since: datetime) -> LiveOrder | N
         contracts=counted - filled,
         price_ceiling=order.ticket.price_ceiling,
         first_limit=order.attempts[0].limit_price,
-        at_venue=bool(seen) and seen[-1].status in _AT_VENUE,
+        at_venue=bool(seen) and seen[-1].status in _AT_VENUE and _has_stayed_there(order, seen[-1]),
     )
+
+
+def _has_stayed_there(order: Order, seen: Order) -> bool:
+    """Tell whether the venue had it all the while: between two attempts it has none."""
+    moved = len(order.attempts) > 1 and seen.sequence != order.sequence
+    return (order.ended or order.alive is not None) and not moved
 
 
 def _rejects(tables: Tables) -> tuple[datetime, ...]:

@@ -112,6 +112,7 @@ async def _one(rows: Rows) -> tuple[Any, ...]:
     return row
 
 
+# Whether the venue had an order of several attempts is known only if nothing happened to it since it was asked.
 _LIVE_ORDERS = """
     SELECT underlying, occ_symbol, counted - seen_filled AS contracts, price_ceiling, first_limit, at_venue
     FROM (
@@ -120,7 +121,9 @@ _LIVE_ORDERS = """
                  ELSE o.contracts END AS counted,
             coalesce(o.price_ceiling, e.price) AS price_ceiling, e.price AS first_limit,
             coalesce(seen.filled, 0) AS seen_filled,
-            coalesce(seen.at_venue, false) AS at_venue
+            coalesce(seen.at_venue, false)
+                AND (o.status IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED') OR coalesce(tried.works, true))
+                AND (coalesce(tried.attempts, 1) = 1 OR seen.last = o.sequence) AS at_venue
         FROM (
             SELECT client_order_id FROM dispatch_orders
             WHERE status IN ('NEW', 'SENDING', 'UNKNOWN', 'ACKNOWLEDGED', 'PARTIALLY_FILLED')
@@ -130,12 +133,16 @@ _LIVE_ORDERS = """
         JOIN dispatch_orders o USING (client_order_id)
         JOIN dispatch_executions e ON e.client_order_id = o.client_order_id AND e.sequence = 1
         LEFT JOIN LATERAL (
-            SELECT max(s.filled_contracts) AS filled,
+            SELECT max(s.filled_contracts) AS filled, max(s.sequence) AS last,
                 (array_agg(s.status ORDER BY s.sequence DESC))[1]
                     IN ('ACKNOWLEDGED', 'PARTIALLY_FILLED', 'FILLED') AS at_venue
             FROM dispatch_executions s
             WHERE s.client_order_id = o.client_order_id AND s.simulated_ts <= %(since)s
         ) AS seen ON true
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS attempts, bool_or(a.status IN ('ACKNOWLEDGED', 'PARTIALLY_FILLED')) AS works
+            FROM dispatch_attempts a WHERE a.order_id = o.client_order_id
+        ) AS tried ON true
         WHERE o.account_id = %(account_id)s AND o.client_order_id <> %(own)s
     ) AS orders
     WHERE counted > seen_filled

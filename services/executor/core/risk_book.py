@@ -29,7 +29,8 @@ class LiveOrder:
     """What of an order the venue's positions may not show: open contracts, and those filled since they were asked for.
 
     Prices are USD per share. `at_venue`: the venue held money for it before it was asked for the account, for each
-    contract the limit of its first attempt at least: a walk goes up from there, as far as the ceiling.
+    contract the limit of its first attempt at least: a walk goes up from there, as far as the ceiling. An order between
+    two attempts, the one cancelled and the next not taken yet, is not there.
     """
 
     underlying: str

@@ -214,7 +214,7 @@ GATES: tuple[Gate, ...] = (
     _gate(
         RejectionCode.BUYING_POWER_TOO_SMALL,
         stake.buying_power,
-        "the buying power, less orders of ours that the venue may not hold yet, is less than it may cost",
+        "the buying power, less what orders of ours may cost beyond what the venue holds for them, is less than it may cost",
         needs=[Fact.ACCOUNT, Fact.BOOK],
     ),
 )

@@ -1,11 +1,13 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from kernel.contracts.messages import Execution, OrderStatus, Rejection, RejectionCode
 from kernel.contracts.origin import Origin
+from kernel.contracts.parts import Side
 from kernel.domain.errors import InvariantBroken
 from kernel.testing.builders import NOW, a_ticket
 from services.executor.core.gates import Refusal
@@ -130,6 +132,33 @@ def test_a_report_that_is_not_of_our_order_changes_nothing_that_is_settled() -> 
     assert STEPS.report(refused, foreign, NOW) is None
     # Once the venue has shown our order it is known by the venue's own id: what it says then is about that order.
     assert STEPS.report(acknowledged, foreign, NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("difference", "is_adopted"),
+    [
+        ({"limit_price": Decimal("2.60")}, True),
+        ({"contracts": 3}, True),
+        ({"contracts": 5}, False),
+        ({"occ_symbol": "SPY260612P00520000"}, False),
+        ({"side": Side.SELL}, False),
+        ({"replaces": "v-9"}, False),
+    ],
+)
+def test_what_replaced_our_order_is_ours_unless_it_is_another_thing(
+    difference: dict[str, Any], is_adopted: bool
+) -> None:
+    acknowledged = reported(SENDING, S.ACKNOWLEDGED).order
+    intent = STEPS.begin_attempt(acknowledged, Decimal("2.51"), "step 1", NOW, replaces=True).order
+    theirs = replace(
+        a_report(S.ACKNOWLEDGED),
+        client_order_id=intent.current.client_order_id,
+        venue_order_id="v-2",
+        replaces="v-1",
+        word="new",
+    )
+
+    assert (STEPS.report(intent, replace(theirs, **difference), NOW) is not None) is is_adopted
 
 
 def test_our_own_words_keep_to_the_table() -> None:
