@@ -8,7 +8,6 @@
 4. No row, no trading: a switch that is missing reads as HALTED.
 """
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from kernel.contracts.origin import Origin
 from kernel.contracts.topics import CONTROL
 from kernel.domain.control import EVERYTHING, ControlState, Switch
 from kernel.domain.errors import DatabaseUnavailable
+from kernel.runtime.clock import seconds_gone_by
 
 #: Any fixed number: the advisory lock of the switch. Orders on their way share it, `drained` takes it alone.
 _LOCK = 5_319_089
@@ -54,12 +54,12 @@ class Lease:
 
     switch: Switch
     ends_at_s: float
-    monotonic: Callable[[], float] = time.monotonic
+    time_s: Callable[[], float] = seconds_gone_by
 
     @property
     def over(self) -> bool:
         """Whether it is too late to begin to send."""
-        return self.monotonic() >= self.ends_at_s
+        return self.time_s() >= self.ends_at_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ async def held(database: Database, times: HoldingTimes) -> AsyncIterator[Lease]:
     Raises DatabaseUnavailable before the block only: what happened in it counts, even if the lock was lost meanwhile.
     """
     # Before the lock, so that a holder that is stopped right after it was given the lock counts from then.
-    ends_at_s, over_to_us, failed = time.monotonic() + times.lease_s, False, False
+    ends_at_s, over_to_us, failed = seconds_gone_by() + times.lease_s, False, False
     try:
         async with database.transaction() as connection:
             switch = await _hold(connection, times.at_most_s)

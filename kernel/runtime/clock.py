@@ -12,6 +12,15 @@ _HEADER = re.compile(r"^(?P<at>[0-9T:.+\-Z]+);speed=(?P<speed>[0-9.]+)$")
 VENUE_CLOCK_HEADER = "X-Venue-Clock"
 
 
+#: Linux's monotonic clock stands still while a laptop sleeps; a right to send that was given before must not.
+_GONE_BY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def seconds_gone_by() -> float:
+    """Return a count of seconds that never goes back, those included in which the machine was suspended."""
+    return time.clock_gettime(_GONE_BY)
+
+
 class SystemClock:
     """The machine's clock."""
 

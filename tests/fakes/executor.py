@@ -387,7 +387,7 @@ class FakeSwitch:
             raise self.trouble
         self.holders, self.holds = self.holders + 1, self.holds + 1
         try:
-            yield Lease(self.switch, ends_at_s=0.0 if self.leases_over else 1.0, monotonic=lambda: 0.5)
+            yield Lease(self.switch, ends_at_s=0.0 if self.leases_over else 1.0, time_s=lambda: 0.5)
         finally:
             self.holders -= 1
 

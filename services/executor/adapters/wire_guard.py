@@ -13,7 +13,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -24,6 +23,7 @@ from kernel.contracts.messages import RejectionCode
 from kernel.domain.errors import InvariantBroken, TransientError
 from kernel.domain.hosts import is_paper_url
 from kernel.domain.money import plain
+from kernel.runtime.clock import seconds_gone_by
 from services.executor.core.orders import OrderRequest
 
 #: Seconds from a decision to the first byte of its request.
@@ -51,8 +51,8 @@ class _Permit:
 class WireGuard:
     """The permits of one process; its methods may be called from any thread."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.time_s = monotonic
+    def __init__(self, time_s: Callable[[], float] = seconds_gone_by) -> None:
+        self.time_s = time_s
         self._permits: dict[str, _Permit] = {}
         self._used: dict[str, _Permit] = {}
         self._lock = Lock()

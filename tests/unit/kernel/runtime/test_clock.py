@@ -1,11 +1,26 @@
+import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from kernel.domain.errors import InvariantBroken
-from kernel.runtime.clock import SystemClock, VenueClock
+from kernel.runtime.clock import SystemClock, VenueClock, seconds_gone_by
 
+ASLEEP_S = 8 * 3600.0
 THEN = datetime(2014, 6, 6, 16, 0, tzinfo=UTC)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a clock of its own for it")
+def test_seconds_go_by_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all of Linux's clocks that never go back only one counts them."""
+    awake = time.clock_gettime
+    slept = {time.CLOCK_BOOTTIME: ASLEEP_S}
+    before = seconds_gone_by()
+
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: awake(clock) + slept.get(clock, 0.0))
+
+    assert seconds_gone_by() - before >= ASLEEP_S
 
 
 class Monotonic:

@@ -250,7 +250,7 @@ def armed(replaces: str | None = None) -> WireGuard:
     """A guard that has a permit and holds the switch."""
     guard, switch = WireGuard(), FakeSwitch(FixedClock())
     guard.permit(REQUEST, replaces=replaces)
-    guard.arm(REQUEST.client_order_id, Lease(switch.switch, ends_at_s=1.0, monotonic=lambda: 0.5))
+    guard.arm(REQUEST.client_order_id, Lease(switch.switch, ends_at_s=1.0, time_s=lambda: 0.5))
     return guard
 
 
@@ -356,7 +356,7 @@ def test_a_permit_counts_from_its_decision_not_from_its_commit() -> None:
     seconds = Seconds()
     guard, switch = WireGuard(seconds), FakeSwitch(FixedClock())
     guard.permit(REQUEST, decided_at_s=seconds.now - GOOD_FOR_S - 0.1)
-    guard.arm(REQUEST.client_order_id, Lease(switch.switch, ends_at_s=1.0, monotonic=lambda: 0.5))
+    guard.arm(REQUEST.client_order_id, Lease(switch.switch, ends_at_s=1.0, time_s=lambda: 0.5))
 
     with pytest.raises(LeaseOver):
         guard.check("POST", f"{PAPER}/v2/orders", body(NEW))
