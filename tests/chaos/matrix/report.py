@@ -78,9 +78,8 @@ def _reasons() -> list[str]:
 def _stories(verdicts: Sequence[Verdict]) -> list[str]:
     def story(verdict: Verdict) -> str:
         steps = " → ".join(step.lower() for step in verdict.steps) or "no step"
-        return f"{steps}; {verdict.requests} at the venue" + "".join(
-            f"; **{wrong}**" for wrong in verdict.wrong
-        )
+        requests = "1 request" if verdict.requests == 1 else f"{verdict.requests} requests"
+        return f"{steps}; {requests} seen by the venue" + "".join(f"; **{wrong}**" for wrong in verdict.wrong)
 
     lines = ["| steps | cells |", "| --- | --- |"]
     for told, group in groupby(sorted(verdicts, key=story), key=story):
