@@ -111,6 +111,7 @@ class _Gate:
         self._changed = asyncio.Event()
         self._asking: asyncio.Task[Any] | None = None
         self._is_away = False
+        self._closed = False
 
     def spend(self, urgency: Urgency) -> bool:
         """Use a leased token, if there is one and nobody waits for it."""
@@ -126,6 +127,8 @@ class _Gate:
 
     async def wait(self, urgency: Urgency) -> None:
         """Stand in line."""
+        if self._closed:
+            raise OverBudget("the process ends; nothing was sent")
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._came += 1
         heapq.heappush(self._waiting, (urgency, self._came, admitted))
@@ -153,7 +156,8 @@ class _Gate:
         self._wake()
 
     async def close(self) -> None:
-        """End the worker."""
+        """End the worker. An answer that is still under way tells nobody any more."""
+        self._closed = True
         tasks = [task for task in (self._worker, self._asking) if task is not None]
         for task in tasks:
             task.cancel()
@@ -163,6 +167,8 @@ class _Gate:
             await self._shared.close()
 
     def _wake(self) -> None:
+        if self._closed:
+            return  # or the worker would open a connection that nobody closes
         self._changed.set()
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work(), name=f"rate governor {self._budget}")

@@ -231,3 +231,16 @@ async def test_a_process_without_a_database_has_a_share_of_its_own() -> None:
         await governor.admit(TRADING, Urgency.ENTRY)
         assert not late.done()
         late.cancel()
+
+
+async def test_an_answer_that_comes_after_the_end_opens_nothing_again(
+    governor: RateGovernor, buckets: FakeBuckets
+) -> None:
+    await governor.close()
+
+    governor.observe(TRADING, Told(limit=100, remaining=0, resets_in_s=1.0, refused=True))
+    await asyncio.sleep(0.05)
+
+    assert buckets.told == []
+    with pytest.raises(OverBudget, match="nothing was sent"):
+        await governor.admit(TRADING, Urgency.EXIT)
