@@ -49,7 +49,7 @@ def reduce(reason: Reason, cancel_orders: Cancel = False, as_json: AsJson = Fals
 def resume(reason: Reason, as_json: AsJson = False) -> None:
     """Let all orders through again; the breakers begin to count anew.
 
-    On a terminal you are shown what stands, and asked. What changed meanwhile is not lifted.
+    On a terminal you are shown what stands, and asked. A tighter stop that came meanwhile is not lifted with it.
     """
     why = _said(reason)
     with _nothing_done("nothing was resumed"):
