@@ -145,8 +145,8 @@ def _read_book(document: Any) -> dict[str, Any]:
 
 
 def _live_order(order: LiveOrder) -> list[object]:
-    prices = str(order.price_ceiling), str(order.first_limit)
-    return [order.underlying, order.occ_symbol, order.contracts, prices[0], order.at_venue, prices[1]]
+    what = [order.underlying, order.occ_symbol, order.contracts]
+    return [*what, str(order.price_ceiling), order.at_venue, str(order.first_limit)]
 
 
 def _read_live_order(row: list[Any]) -> LiveOrder:
